@@ -1,0 +1,133 @@
+"""Edits: the small changes that make one revision of a scene into the next. Pure.
+
+`apply(scene, edit)` returns the new scene or refuses; the old scene is never touched.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from scene_schema.errors import Finding, Refused, shown
+from scene_schema.scene import KEEPING, MIXING, SOUNDING, Layer, Scene, Slug, Strict, check_scene
+
+
+class _Edit(Strict):
+    """What all edits share: the scene, the revision they start from (None: the newest), and whether the
+    stems that they make stale are rendered at once."""
+
+    scene: Slug
+    base_revision: int | None = None
+    render: bool = True
+
+
+class EditLayer(_Edit):
+    """Changes some fields of one layer; the fields that are not named stay. `id` cannot change."""
+
+    type: Literal["layer.edit"] = "layer.edit"
+    layer: Slug
+    changes: Annotated[dict[str, Any], Field(min_length=1)]
+
+
+class AddLayer(_Edit):
+    """Puts a new layer at `index` (at the end where it is None)."""
+
+    type: Literal["layer.add"] = "layer.add"
+    layer: Layer
+    index: Annotated[int, Field(ge=0)] | None = None
+
+
+class RemoveLayer(_Edit):
+    """Takes a layer out of the scene. Its takes stay in the store."""
+
+    type: Literal["layer.remove"] = "layer.remove"
+    layer: Slug
+
+
+class MoveLayer(_Edit):
+    """Puts a layer at another place in the order. Nothing sounds different."""
+
+    type: Literal["layer.move"] = "layer.move"
+    layer: Slug
+    index: Annotated[int, Field(ge=0)]
+
+
+class EditScene(_Edit):
+    """Changes fields of the scene itself: `title`, `caption`, `duration_s`, `tempo`."""
+
+    type: Literal["scene.edit"] = "scene.edit"
+    changes: Annotated[dict[str, Any], Field(min_length=1)]
+
+
+Edit = Annotated[EditLayer | AddLayer | RemoveLayer | MoveLayer | EditScene, Field(discriminator="type")]
+
+_LAYER_FIELDS = tuple(name for name in (*SOUNDING, *MIXING, *KEEPING) if name != "id")
+_SCENE_FIELDS = ("title", "caption", "duration_s", "tempo")
+
+
+def apply(scene: Scene, edit: Edit) -> Scene:
+    """The scene after one edit. Raises `Refused` that names the field; the scene given stays as it was."""
+    layers = list(scene.layers)
+    if isinstance(edit, EditScene):
+        _check_names(edit.changes, _SCENE_FIELDS)
+        return _checked({**scene.model_dump(), **edit.changes}, prefix="$")
+    if isinstance(edit, AddLayer):
+        layers.insert(len(layers) if edit.index is None else edit.index, edit.layer)
+        return _checked({**scene.model_dump(), "layers": [one.model_dump() for one in layers]}, prefix="$")
+
+    layer = scene.layer(edit.layer)
+    place = layers.index(layer)
+    if isinstance(edit, RemoveLayer):
+        _refuse_locked(layer)
+        del layers[place]
+    elif isinstance(edit, MoveLayer):
+        layers.insert(edit.index, layers.pop(place))
+    else:
+        _check_names(edit.changes, _LAYER_FIELDS)
+        changed = {**layer.model_dump(), **edit.changes}
+        if layer.lock and any(changed[name] != layer.model_dump()[name] for name in SOUNDING):
+            _refuse_locked(layer)
+        data = scene.model_dump()
+        data["layers"][place] = changed
+        return _checked(data, prefix=f"$.layers[{place}]")
+    return scene.model_copy(update={"layers": layers})
+
+
+def _checked(data: dict[str, Any], prefix: str) -> Scene:
+    """Checks the whole scene again, and names the fields as the sender wrote them (`$.changes.gain_db`)."""
+    try:
+        return check_scene(data)
+    except Refused as refused:
+        findings = [
+            finding.model_copy(update={"field": finding.field.replace(prefix, "$.changes", 1)})
+            if finding.field.startswith(prefix) and prefix != "$"
+            else finding
+            for finding in refused.findings
+        ]
+        raise Refused(
+            "invalid", "this edit does not fit the scene", findings=findings, remedy=refused.remedy
+        ) from refused
+
+
+def _check_names(changes: dict[str, Any], known: tuple[str, ...]) -> None:
+    findings = [
+        Finding(
+            field=f"$.changes.{shown(name).strip(chr(39))}",
+            expected=f"one of {', '.join(known)}",
+            got=shown(name),
+        )
+        for name in changes
+        if name not in known
+    ]
+    if findings:
+        raise Refused("invalid", "this edit names a field that cannot be edited", findings=findings)
+
+
+def _refuse_locked(layer: Layer) -> None:
+    if layer.lock:
+        raise Refused(
+            "locked",
+            f"layer '{layer.id}' is locked: its sound may not change",
+            remedy="Send the change lock: false first.",
+        )

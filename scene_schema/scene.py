@@ -1,0 +1,148 @@
+"""The scene: a titled set of caption layers over one duration. Start reading here.
+
+Values only: frozen, checked when made, equal when their fields are equal. Nothing here knows how a
+scene is stored, sent or rendered.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from scene_schema import limits
+from scene_schema.errors import Refused, refused_by
+
+View = Literal["caption", "speech", "asr", "sfx", "music", "env"]
+"""The model's six views: whole scene, who speaks and how, the words, effects, music, environment."""
+
+VIEWS: Final[tuple[View, ...]] = get_args(View)
+
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+"""An id of a scene or layer; it names files, so it is lower case with digits, `-` and `_`, at most 64."""
+
+Line = Annotated[str, StringConstraints(strip_whitespace=True, max_length=limits.CAPTION_CHARS)]
+Seed = Annotated[int, Field(ge=limits.SEED.low, le=limits.SEED.high)]
+DurationS = Annotated[float, Field(ge=limits.DURATION_S.low, le=limits.DURATION_S.high, allow_inf_nan=False)]
+
+
+class Strict(BaseModel):
+    """Frozen, and refuses keys that it does not know: a misspelt field never passes in silence."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Cue(Strict):
+    """A moment in a layer: "door slam at 2.5 s". `at_s` is the onset in seconds from the clip's start."""
+
+    at_s: Annotated[float, Field(ge=0.0)]
+    text: Annotated[str, StringConstraints(strip_whitespace=True, max_length=limits.CUE_TEXT_CHARS)] = ""
+
+
+class TempoGrid(Strict):
+    """Beats for music to keep: tempo, metre, and the time of the first downbeat in seconds."""
+
+    bpm: Annotated[float, Field(ge=limits.BPM.low, le=limits.BPM.high)]
+    beats_per_bar: Annotated[int, Field(ge=limits.BEATS_PER_BAR.low, le=limits.BEATS_PER_BAR.high)] = 4
+    bar_offset_s: Annotated[float, Field(ge=0.0)] = 0.0
+
+
+class Layer(Strict):
+    """One caption with its view, seed, place in the mix and cues. Its rendered audio is its stem."""
+
+    id: Slug
+    view: View
+    caption: Line = ""
+    transcript: (
+        Annotated[str, StringConstraints(strip_whitespace=True, max_length=limits.TRANSCRIPT_CHARS)] | None
+    ) = None
+    seed: Seed = 0
+    gain_db: Annotated[float, Field(ge=limits.GAIN_DB.low, le=limits.GAIN_DB.high)] = 0.0
+    pan: Annotated[float, Field(ge=limits.PAN.low, le=limits.PAN.high)] = 0.0
+    mute: bool = False
+    solo: bool = False
+    lock: bool = False
+    cues: Annotated[list[Cue], Field(max_length=limits.CUES)] = []
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Layer:
+        if not self.caption and not (self.view == "speech" and self.transcript):
+            wanted = "a caption or a transcript" if self.view == "speech" else "a caption that is not empty"
+            raise _field_error(f"a {self.view} layer needs {wanted}", ("caption",), self.caption)
+        if self.transcript is not None and self.view != "speech":
+            expected = f"a transcript belongs to a speech layer, this one has view '{self.view}'"
+            raise _field_error(expected, ("transcript",), self.transcript)
+        return self
+
+
+SOUNDING: Final = ("view", "caption", "transcript", "seed", "cues")
+"""Layer fields that make its sound: change one and its stem is stale."""
+
+MIXING: Final = ("gain_db", "pan", "mute", "solo")
+"""Layer fields that place it in the mix: change one and only the mix is made again."""
+
+KEEPING: Final = ("id", "lock")
+"""Layer fields that change nothing that is heard."""
+
+
+class Scene(Strict):
+    """A titled set of layers over one duration in seconds.
+
+    `caption` describes the whole scene in a sentence (the published model's first view). Raises a
+    validation error that names the field for: two layers with one id, a cue at or after the clip's end.
+    """
+
+    id: Slug
+    title: Annotated[str, StringConstraints(strip_whitespace=True, max_length=limits.TITLE_CHARS)] = ""
+    caption: Line = ""
+    duration_s: DurationS = 10.0
+    tempo: TempoGrid | None = None
+    layers: Annotated[list[Layer], Field(max_length=limits.LAYERS)] = []
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Scene:
+        seen: set[str] = set()
+        for index, layer in enumerate(self.layers):
+            if layer.id in seen:
+                raise _field_error("an id that no other layer has", ("layers", index, "id"), layer.id)
+            seen.add(layer.id)
+            for which, cue in enumerate(layer.cues):
+                if cue.at_s >= self.duration_s:
+                    expected = f"a cue inside the clip, before duration_s = {self.duration_s:g}"
+                    raise _field_error(expected, ("layers", index, "cues", which, "at_s"), cue.at_s)
+        if self.tempo is not None and self.tempo.bar_offset_s >= self.duration_s:
+            expected = f"a first bar inside the clip, before duration_s = {self.duration_s:g}"
+            raise _field_error(expected, ("tempo", "bar_offset_s"), self.tempo.bar_offset_s)
+        return self
+
+    def layer(self, layer_id: str) -> Layer:
+        """The layer with this id. Raises `Refused` (`not_found`) with the ids that exist."""
+        for layer in self.layers:
+            if layer.id == layer_id:
+                return layer
+        known = ", ".join(layer.id for layer in self.layers) or "none"
+        raise Refused(
+            "not_found", f"scene '{self.id}' has no layer '{layer_id}'", remedy=f"Its layers: {known}."
+        )
+
+    def audible(self) -> list[Layer]:
+        """The layers that the mix is made of, in order: not muted, and soloed where any is soloed."""
+        soloed = any(layer.solo for layer in self.layers)
+        return [layer for layer in self.layers if not layer.mute and (layer.solo or not soloed)]
+
+
+def check_scene(value: Any) -> Scene:
+    """A scene from plain data (parsed YAML, JSON, msgpack). Raises `Refused` that names every wrong field."""
+    try:
+        return Scene.model_validate(value)
+    except ValidationError as error:
+        raise refused_by(error, "scene") from error
+
+
+def _field_error(expected: str, location: tuple[int | str, ...], got: object) -> ValidationError:
+    # A plain ValueError would name the whole scene; this names the field inside it.
+    detail = InitErrorDetails(
+        type=PydanticCustomError("scene", "{expected}", {"expected": expected}), loc=location, input=got
+    )
+    return ValidationError.from_exception_data("scene", [detail])
