@@ -1,0 +1,1 @@
+"""What is heard: models, sampling, stems, the worker process, training. Importing it loads no torch."""

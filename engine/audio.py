@@ -1,0 +1,81 @@
+"""Small laws of sound on float arrays: level, pan, resampling, quantising. No files, no torch.
+
+Arrays are float32 (samples, channels), full scale ±1.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Final
+
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+
+Samples = NDArray[np.float32]
+
+SILENCE_DB: Final = -240.0  # what digital silence measures, so that a level is always a number
+STEM_CEILING_DB: Final = -3.0  # a stem's peak: 2 dB below the mix's ceiling, room for resampling to overshoot
+MIX_CEILING_DB: Final = -1.0  # the mix's peak; above it the master gain comes down by what is over
+
+
+def gain_of(gain_db: float) -> float:
+    """Linear factor of a gain in decibels."""
+    return float(10.0 ** (gain_db / 20.0))
+
+
+def peak_db(samples: NDArray[np.floating]) -> float:
+    """Largest absolute sample in dBFS."""
+    peak = float(np.max(np.abs(samples), initial=0.0))
+    return 20.0 * float(np.log10(peak)) if peak > 0.0 else SILENCE_DB
+
+
+def rms_db(samples: NDArray[np.floating]) -> float:
+    """Root mean square over all samples and channels in dBFS."""
+    power = float(np.mean(np.square(samples, dtype=np.float64))) if samples.size else 0.0
+    return 10.0 * float(np.log10(power)) if power > 0.0 else SILENCE_DB
+
+
+def balance(pan: float) -> tuple[float, float]:
+    """Left and right factors of a pan in −1…1: unity in the centre, so an unpanned mix is a plain sum."""
+    return min(1.0, 1.0 - pan), min(1.0, 1.0 + pan)
+
+
+def resample(samples: Samples, from_hz: int, to_hz: int, length_samples: int) -> Samples:
+    """The samples at another rate, cut or padded with silence to an exact length.
+
+    soxr's highest quality, whose filter delay is already removed: an onset at t seconds stays at t seconds.
+    """
+    if from_hz != to_hz:
+        samples = np.asarray(soxr.resample(samples, from_hz, to_hz, quality="VHQ"), dtype=np.float32)
+    missing = length_samples - len(samples)
+    if missing > 0:
+        return np.pad(samples, ((0, missing), (0, 0)))
+    return samples[:length_samples]
+
+
+def with_channels(samples: Samples, channels: int) -> Samples:
+    """Mono to two equal channels, stereo to mono by the mean; otherwise as it is."""
+    if samples.shape[1] == channels:
+        return samples
+    if samples.shape[1] == 1:
+        return np.repeat(samples, channels, axis=1)
+    return np.mean(samples, axis=1, keepdims=True).astype(np.float32)
+
+
+def dither_for(samples: Samples) -> NDArray[np.float64]:
+    """Triangular dither of ±1 step, in steps, seeded by the samples themselves: same stem, same bytes."""
+    seed = int.from_bytes(hashlib.sha256(samples.tobytes()).digest()[:8], "little")
+    noise = np.random.default_rng(seed)
+    return noise.random(samples.shape) - noise.random(samples.shape)
+
+
+def quantise(
+    samples: NDArray[np.floating], bit_depth: int, dither: NDArray[np.float64] | None = None
+) -> NDArray[np.int32]:
+    """Whole steps of 2^(1−bit_depth), rounded to even and held inside the range that the depth has."""
+    scale = 2.0 ** (bit_depth - 1)
+    steps = samples.astype(np.float64) * scale
+    if dither is not None:
+        steps = steps + dither
+    return np.clip(np.rint(steps), -scale, scale - 1).astype(np.int32)

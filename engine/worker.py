@@ -1,0 +1,188 @@
+"""The worker process: owns one device and its loaded model, renders one job at a time, keeps no state.
+
+`python -m engine.worker --endpoint ipc://… --model compact`. It connects to the bridge that started
+it, and ends when its standard input closes, so no worker outlives its bridge.
+
+One thread has the socket; a second only waits for the end of standard input. Between any two sampling
+steps the socket is read, which is when a cancel takes effect.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+import threading
+import time
+from collections import deque
+
+import numpy as np
+import zmq
+from pydantic import BaseModel
+
+from engine import checkpoint
+from engine.renderer import Progress, Renderer, Sound
+from scene_schema.envelope import Envelope, decode, encode, envelope_for
+from scene_schema.errors import Refused
+from scene_schema.messages import (
+    TO_WORKER,
+    CancelJob,
+    Failure,
+    RenderDone,
+    RenderFailed,
+    RenderProgress,
+    RenderStopped,
+    StopEngine,
+    WorkerBroken,
+    WorkerReady,
+)
+from scene_schema.rendering import RenderJob
+
+log = logging.getLogger("stemscape.worker")
+
+
+class Worker:
+    """The loop between a socket and a renderer. Jobs wait in order; a cancel reaches waiting and running."""
+
+    def __init__(self, socket: zmq.Socket[bytes], renderer: Renderer) -> None:
+        self._socket = socket
+        self._renderer = renderer
+        self._waiting: deque[RenderJob] = deque()
+        self._cancelled: set[str] = set()
+        self._stopping = False
+
+    def run(self) -> None:
+        """Works until told to stop."""
+        while not self._stopping:
+            self._read(wait=not self._waiting)
+            if self._waiting and not self._stopping:
+                self._work(self._waiting.popleft())
+
+    def _work(self, job: RenderJob) -> None:
+        try:
+            self._render(job)
+        except Refused as refused:
+            self._send("render.failed", RenderFailed(job=job.id, failure=Failure.of(refused)))
+        except Exception:
+            # the one place in this process where anything may be caught
+            log.exception("job %s failed", job.id)
+            failure = Failure(
+                code="internal", message="the render failed by a fault of the engine", remedy="See its log."
+            )
+            self._send("render.failed", RenderFailed(job=job.id, failure=failure))
+
+    def _render(self, job: RenderJob) -> None:
+        start_s = time.perf_counter()
+        events = self._renderer.render(job.request)
+        while job.id not in self._cancelled and not self._stopping:
+            event = next(events)
+            if isinstance(event, Progress):
+                progress = RenderProgress(job=job.id, stage=event.stage, step=event.step, steps=event.steps)
+                self._send("render.progress", progress)
+                self._read(wait=False)
+            else:
+                self._deliver(job, event, time.perf_counter() - start_s)
+                return
+        self._cancelled.discard(job.id)
+        self._send("render.stopped", RenderStopped(job=job.id))
+
+    def _deliver(self, job: RenderJob, sound: Sound, rendered_s: float) -> None:
+        done = RenderDone(
+            job=job.id,
+            rate_hz=sound.rate_hz,
+            channels=sound.samples.shape[1],
+            length_samples=sound.samples.shape[0],
+            rendered_s=rendered_s,
+        )
+        samples = np.ascontiguousarray(sound.samples, dtype="<f4").tobytes()
+        self._send("render.done", done, samples)
+
+    def _read(self, *, wait: bool) -> None:
+        """Takes in whatever has come; with `wait`, sleeps until something has."""
+        flags = 0 if wait else zmq.NOBLOCK
+        while True:
+            try:
+                frames = self._socket.recv_multipart(flags)
+            except zmq.Again:
+                return
+            flags = zmq.NOBLOCK
+            self._take(decode(frames))
+
+    def _take(self, message: Envelope) -> None:
+        order = TO_WORKER[message.type].model_validate(message.content)
+        if isinstance(order, RenderJob):
+            self._waiting.append(order)
+        elif isinstance(order, StopEngine):
+            self._stopping = True
+        elif isinstance(order, CancelJob):
+            waiting = [job for job in self._waiting if job.id == order.job]
+            if waiting:
+                self._waiting.remove(waiting[0])
+                self._send("render.stopped", RenderStopped(job=order.job))
+            else:
+                self._cancelled = {order.job}  # of a job that is over: forgotten with the next cancel
+
+    def _send(self, kind: str, content: BaseModel, *binary: bytes) -> None:
+        self._socket.send_multipart(encode(envelope_for(kind, content, binary=binary)))
+
+
+def load(model: str, threads: int) -> Renderer:
+    """The renderer of a model. Torch is imported here, and only for a model that needs it."""
+    found = checkpoint.find(model)
+    if found.architecture == "fake":
+        from engine.fake_renderer import FakeRenderer
+
+        return FakeRenderer(found.capabilities)
+    if found.architecture == "compact":
+        from engine.compact_renderer import CompactRenderer
+
+        return CompactRenderer.load(found, threads=threads)
+    raise Refused("model_failed", f"this engine has no architecture '{found.architecture}'")
+
+
+def main() -> None:
+    """Entry of the process; the only reader of its command line."""
+    parser = argparse.ArgumentParser(prog="python -m engine.worker")
+    parser.add_argument("--endpoint", required=True, help="ZeroMQ address of the bridge that started us")
+    parser.add_argument("--model", required=True, help="name of a shipped model, or its folder")
+    parser.add_argument("--threads", type=int, default=0, help="threads on a CPU; 0: one a core")
+    options = parser.parse_args()
+    logging.basicConfig(
+        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    threading.Thread(target=_end_with_the_bridge, daemon=True).start()
+
+    context = zmq.Context()
+    socket = context.socket(zmq.DEALER)
+    socket.setsockopt(zmq.LINGER, 1000)
+    socket.connect(options.endpoint)
+    start_s = time.perf_counter()
+    try:
+        renderer = load(options.model, options.threads)
+    except Refused as refused:
+        log.error("%s", refused)
+        broken = WorkerBroken(failure=Failure.of(refused))
+        socket.send_multipart(encode(envelope_for("worker.broken", broken)))
+    else:
+        ready = WorkerReady(
+            pid=os.getpid(),
+            model=renderer.capabilities,
+            load_s=time.perf_counter() - start_s,
+            device=renderer.device,
+        )
+        socket.send_multipart(encode(envelope_for("worker.ready", ready)))
+        Worker(socket, renderer).run()
+    socket.close()
+    context.term()
+
+
+def _end_with_the_bridge() -> None:
+    """Waits for the end of standard input, which the bridge holds open for as long as it lives."""
+    while sys.stdin.buffer.read(4096):
+        pass
+    os._exit(0)  # nothing here is worth saving, and a model in the middle of a step cannot be asked
+
+
+if __name__ == "__main__":
+    main()
