@@ -1,0 +1,409 @@
+"""The asyncio SDK: what may be asked of a running engine, one method each.
+
+Owns sockets and timeouts; what a message means is in `session`. Retries nothing but the sending: the
+same message with the same id, which the engine carries out once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal, TypeVar
+
+import zmq
+import zmq.asyncio
+
+from clients.python.deliver_files import Delivered, write_delivery
+from clients.python.errors import EngineLost, StillRendering
+from clients.python.event_stream import EventStream
+from clients.python.session import Reply, Session
+from scene_schema import messages
+from scene_schema.edits import AddLayer, EditLayer, EditScene, MoveLayer, RemoveLayer
+from scene_schema.envelope import encode
+from scene_schema.errors import Refused
+from scene_schema.job_states import FINAL
+from scene_schema.messages import Accepted, JobStatus, Open, SceneReply, Status, Welcome
+from scene_schema.scene import Layer, Scene, Strict
+
+DEFAULT_ADDRESS: Final = "tcp://127.0.0.1:47710"
+POLL_S: Final = 0.5  # how often a wait asks for jobs by itself, so that a lost event costs no more than this
+DELIVER_S: Final = 120.0  # resampling and writing 32 long stems is work, not an answer
+TOPICS: Final = (b"scene.", b"engine", b"welcome")
+
+OnProgress = Callable[[JobStatus], None]
+_Reply = TypeVar("_Reply", bound=Open)
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """How a render ended: every job in a final state."""
+
+    scene: str
+    revision: int
+    jobs: list[JobStatus]
+
+
+class AsyncClient:
+    """A connection to one engine.
+
+        async with AsyncClient() as client:
+            await client.create_scene(scene)
+            await client.render(scene.id)
+            await client.deliver(scene.id, "out")
+
+    Every method raises `Refused` where the engine says no (nothing changed) and `EngineLost` where no
+    answer comes within `timeout_s`.
+    """
+
+    def __init__(self, address: str = DEFAULT_ADDRESS, *, timeout_s: float = 10.0) -> None:
+        self.address = address
+        self.timeout_s = timeout_s
+        self.session = Session()
+        self.welcome: Welcome | None = None
+        self._context: zmq.asyncio.Context | None = None
+        self._requests: zmq.asyncio.Socket | None = None
+        self._control: zmq.asyncio.Socket | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._waiting: dict[str, asyncio.Future[Reply]] = {}
+        self._streams: set[EventStream] = set()
+        self._heard = asyncio.Event()
+
+    # --- connection -------------------------------------------------------------------------------------
+
+    @classmethod
+    async def connect(cls, address: str = DEFAULT_ADDRESS, *, timeout_s: float = 10.0) -> AsyncClient:
+        """A client that has been welcomed. Close it with `await client.close()`."""
+        client = cls(address, timeout_s=timeout_s)
+        await client.open()
+        return client
+
+    async def open(self) -> Welcome:
+        """Connects and says hello. Leaves nothing open where that fails."""
+        self._context = zmq.asyncio.Context()
+        try:
+            self._requests = self._dealer(self.address)
+            welcome = await self.hello()
+            self._control = self._dealer(welcome.control)
+            events = self._context.socket(zmq.SUB)
+            for topic in TOPICS:
+                events.setsockopt(zmq.SUBSCRIBE, topic)
+            events.connect(welcome.events)
+            self._tasks.append(asyncio.create_task(self._read_events(events)))
+            # the welcome message says that the subscription stands; without it, polling still does
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._heard.wait(), POLL_S)
+        except BaseException:
+            await self.close()
+            raise
+        return welcome
+
+    async def close(self) -> None:
+        """Closes the sockets. What the engine was asked to do, it goes on doing."""
+        for stream in list(self._streams):
+            stream.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks.clear()
+        if self._context is not None:
+            self._context.destroy(linger=0)
+            self._context = None
+
+    async def __aenter__(self) -> AsyncClient:
+        await self.open()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    # --- questions --------------------------------------------------------------------------------------
+
+    async def hello(self) -> Welcome:
+        """Which engine this is: its version, session and model."""
+        self.welcome = await self._ask(messages.Hello(), Welcome)
+        return self.welcome
+
+    async def status(self) -> Status:
+        """What the engine is doing: its worker and its jobs."""
+        return await self._ask(messages.GetStatus(), Status)
+
+    async def get_scene(self, scene: str, revision: int | None = None) -> SceneReply:
+        """The newest revision of a scene, or the one asked for, and how its stems stand."""
+        return await self._ask(messages.GetScene(scene=scene, revision=revision), SceneReply)
+
+    async def list_scenes(self) -> dict[str, int]:
+        """The ids of all scenes with their newest revision."""
+        return (await self._ask(messages.ListScenes(), messages.SceneList)).scenes
+
+    async def get_job(self, job: str) -> JobStatus:
+        """How a job stands."""
+        return await self._ask(messages.GetJob(job=job), JobStatus)
+
+    def events(self) -> EventStream:
+        """Everything that happens from now on: `async for event in client.events()`."""
+        stream = EventStream()
+        self._streams.add(stream)
+        return stream
+
+    # --- changes ----------------------------------------------------------------------------------------
+
+    async def create_scene(self, scene: Scene, *, replace: bool = False, render: bool = False) -> Accepted:
+        """Keeps a new scene; with `replace`, also where one with its id exists."""
+        return await self._ask(messages.CreateScene(scene=scene, replace=replace, render=render), Accepted)
+
+    async def edit_layer(
+        self,
+        scene: str,
+        layer: str,
+        changes: dict[str, Any],
+        *,
+        base_revision: int | None = None,
+        render: bool = True,
+    ) -> Accepted:
+        """Changes fields of one layer, for example `{"caption": "heavy rain"}`."""
+        edit = EditLayer(
+            scene=scene, layer=layer, changes=changes, base_revision=base_revision, render=render
+        )
+        return await self._ask(edit, Accepted)
+
+    async def add_layer(
+        self,
+        scene: str,
+        layer: Layer,
+        *,
+        index: int | None = None,
+        base_revision: int | None = None,
+        render: bool = True,
+    ) -> Accepted:
+        """Puts a new layer at `index`, at the end where it is None."""
+        edit = AddLayer(scene=scene, layer=layer, index=index, base_revision=base_revision, render=render)
+        return await self._ask(edit, Accepted)
+
+    async def remove_layer(
+        self, scene: str, layer: str, *, base_revision: int | None = None, render: bool = True
+    ) -> Accepted:
+        """Takes a layer out of the scene; its takes stay in the store."""
+        edit = RemoveLayer(scene=scene, layer=layer, base_revision=base_revision, render=render)
+        return await self._ask(edit, Accepted)
+
+    async def move_layer(
+        self, scene: str, layer: str, index: int, *, base_revision: int | None = None, render: bool = True
+    ) -> Accepted:
+        """Puts a layer at another place in the order. Nothing sounds different."""
+        edit = MoveLayer(scene=scene, layer=layer, index=index, base_revision=base_revision, render=render)
+        return await self._ask(edit, Accepted)
+
+    async def edit_scene(
+        self,
+        scene: str,
+        changes: dict[str, Any],
+        *,
+        base_revision: int | None = None,
+        render: bool = True,
+    ) -> Accepted:
+        """Changes fields of the scene itself: `title`, `caption`, `duration_s`, `tempo`."""
+        edit = EditScene(scene=scene, changes=changes, base_revision=base_revision, render=render)
+        return await self._ask(edit, Accepted)
+
+    # --- sound ------------------------------------------------------------------------------------------
+
+    async def render(
+        self,
+        scene: str,
+        layers: list[str] | None = None,
+        on_progress: OnProgress | None = None,
+        *,
+        timeout_s: float | None = None,
+    ) -> Rendered:
+        """Renders what is stale, and returns when every job has ended. See `wait`."""
+        accepted = await self.start_render(scene, layers)
+        return await self.wait(accepted, on_progress, timeout_s=timeout_s)
+
+    async def start_render(self, scene: str, layers: list[str] | None = None) -> Accepted:
+        """Asks for a render and returns at once; `wait` for it, or follow its jobs in `events`."""
+        return await self._ask(messages.RenderScene(scene=scene, layers=layers), Accepted)
+
+    async def wait(
+        self,
+        accepted: Accepted,
+        on_progress: OnProgress | None = None,
+        *,
+        timeout_s: float | None = None,
+    ) -> Rendered:
+        """Returns when every job of an accepted edit or render has ended.
+
+        `on_progress` is called with each new status of each job. Raises `Refused` with what the first
+        failed job says, once all have ended; cancelled and superseded are ends, not failures. Raises
+        `StillRendering` after `timeout_s` (None: as long as the engine answers).
+        """
+        loop = asyncio.get_running_loop()
+        deadline = None if timeout_s is None else loop.time() + timeout_s
+        jobs: dict[str, JobStatus] = {}
+
+        def note(status: JobStatus) -> None:
+            known = jobs.get(status.job)
+            if known == status or (known is not None and known.state in FINAL):
+                return  # an answer may arrive behind a newer event
+            jobs[status.job] = status
+            if on_progress is not None:
+                on_progress(status)
+
+        for job in accepted.jobs:
+            note(job)
+        stream = self.events()
+        next_poll = loop.time()  # at once: what happened before the stream was there is asked for
+        try:
+            while waiting := [job for job in jobs.values() if job.state not in FINAL]:
+                if deadline is not None and loop.time() > deadline:
+                    left = ", ".join(f"{job.layer} ({job.state})" for job in waiting)
+                    raise StillRendering(
+                        f"after {timeout_s:g} s these layers are not done: {left}",
+                        "See what the engine does: stemscape status",
+                    )
+                if loop.time() >= next_poll:
+                    for job in waiting:
+                        note(await self.get_job(job.job))
+                    next_poll = loop.time() + POLL_S
+                    continue
+                with contextlib.suppress(asyncio.TimeoutError, StopAsyncIteration):
+                    event = await asyncio.wait_for(anext(stream), max(0.001, next_poll - loop.time()))
+                    if isinstance(event.content, JobStatus) and event.content.job in jobs:
+                        note(event.content)
+        finally:
+            self._drop(stream)
+        for job in jobs.values():
+            if job.state == "failed":
+                raise _failure(job)
+        return Rendered(accepted.scene, accepted.revision, list(jobs.values()))
+
+    async def cancel(self, job: str) -> JobStatus:
+        """Stops one job; on the control socket, so it never waits behind work."""
+        return (await self._ask(messages.CancelJob(job=job), messages.Cancelled, self._control)).job
+
+    async def deliver(
+        self,
+        scene: str,
+        out_dir: str | Path,
+        *,
+        rate_hz: int | None = None,
+        bit_depth: Literal[16, 24, 32] = 24,
+        channels: Literal[1, 2] | None = None,
+    ) -> Delivered:
+        """Writes one WAV for each stem, `mix.wav` and `manifest.json` into `out_dir`.
+
+        Every file appears whole or not at all. `rate_hz` None is the model's own rate.
+        """
+        request = messages.DeliverScene(scene=scene, rate_hz=rate_hz, bit_depth=bit_depth, channels=channels)
+        reply = await self._exchange(request, self._requests, max(DELIVER_S, self.timeout_s), sendings=1)
+        delivery = _expect(reply, messages.Delivery)
+        kept = await self.get_scene(scene, delivery.revision)
+        model = (self.welcome or await self.hello()).model
+        return await asyncio.to_thread(
+            write_delivery, Path(out_dir), delivery, reply.binary, kept.scene, model
+        )
+
+    async def wait_ready(self, timeout_s: float = 120.0) -> Status:
+        """Returns when the engine's worker has loaded its model. Raises `EngineLost` where it cannot."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout_s
+        while True:
+            status = await self.status()
+            if status.worker.state in ("ready", "rendering"):
+                return status
+            detail = status.worker.detail or status.worker.state
+            if status.worker.state in ("failed", "stopped"):
+                raise EngineLost(f"the engine's worker cannot work: {detail}")
+            if loop.time() > deadline:
+                raise EngineLost(f"the engine's worker is not ready after {timeout_s:g} s: {detail}")
+            await asyncio.sleep(0.05)
+
+    async def stop_engine(self) -> None:
+        """Ends the engine, in order."""
+        await self._ask(messages.StopEngine(), messages.Done, self._control)
+
+    # --- frames -----------------------------------------------------------------------------------------
+
+    def _dealer(self, address: str) -> zmq.asyncio.Socket:
+        assert self._context is not None
+        socket = self._context.socket(zmq.DEALER)
+        socket.setsockopt(zmq.LINGER, 0)
+        try:
+            socket.connect(address)
+        except zmq.ZMQError as error:
+            raise EngineLost(
+                f"'{address}' is not an address: {error.strerror}", f"Write it like {DEFAULT_ADDRESS}."
+            ) from error
+        self._tasks.append(asyncio.create_task(self._read_replies(socket)))
+        return socket
+
+    async def _ask(
+        self, content: Strict, expected: type[_Reply], socket: zmq.asyncio.Socket | None = None
+    ) -> _Reply:
+        reply = await self._exchange(content, socket or self._requests, self.timeout_s, sendings=2)
+        return _expect(reply, expected)
+
+    async def _exchange(
+        self, content: Strict, socket: zmq.asyncio.Socket | None, timeout_s: float, sendings: int
+    ) -> Reply:
+        if socket is None or self._context is None:
+            raise EngineLost("this client is closed", "Connect it first: await client.open()")
+        message = self.session.request(content)
+        future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        self._waiting[message.id] = future
+        try:
+            for _ in range(sendings):
+                await socket.send_multipart(encode(message))
+                done, _pending = await asyncio.wait({future}, timeout=timeout_s / sendings)
+                if done:
+                    return future.result()
+        finally:
+            self._waiting.pop(message.id, None)
+            self.session.forget(message.id)
+        raise EngineLost(f"no engine answered '{message.type}' at {self.address} within {timeout_s:g} s")
+
+    async def _read_replies(self, socket: zmq.asyncio.Socket) -> None:
+        while True:
+            frames = await socket.recv_multipart()
+            try:
+                reply = self.session.reply(frames)
+            except Refused as refused:  # another protocol: nobody's answer can be told from another's
+                for future in self._waiting.values():
+                    if not future.done():
+                        future.set_exception(refused)
+                continue
+            if reply is not None and not (future := self._waiting[reply.request]).done():
+                future.set_result(reply)
+
+    async def _read_events(self, socket: zmq.asyncio.Socket) -> None:
+        while True:
+            frames = await socket.recv_multipart()
+            self._heard.set()
+            event = self.session.event(frames)
+            if event is not None:
+                for stream in self._streams:
+                    stream.put(event)
+
+    def _drop(self, stream: EventStream) -> None:
+        stream.close()
+        self._streams.discard(stream)
+
+
+def _expect(reply: Reply, expected: type[_Reply]) -> _Reply:
+    if isinstance(reply.content, Refused):
+        raise reply.content
+    assert isinstance(reply.content, expected)  # the session reads each reply by its request's own class
+    return reply.content
+
+
+def _failure(job: JobStatus) -> Refused:
+    if job.error is None:
+        return Refused("internal", f"layer '{job.layer}' failed, and the engine does not say why")
+    return Refused(
+        job.error.code,
+        f"layer '{job.layer}': {job.error.message}",
+        findings=job.error.findings,
+        remedy=job.error.remedy,
+    )

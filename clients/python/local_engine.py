@@ -1,0 +1,142 @@
+"""A private engine in a process of its own: started, waited for, and gone when it is no longer needed.
+
+Knows the command and the one line that it prints; nothing of messages.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+from clients.python.errors import EngineDidNotStart
+
+LOG_LINES: Final = 12  # how much of the engine's log an error repeats
+STOP_S: Final = 10.0  # what an orderly stop may take before the process is killed
+
+
+class LocalEngine:
+    """Starts `python -m plugin_bridge` on free ports, and ends it and its workers.
+
+        with LocalEngine() as engine, Client(engine.address) as client: ...
+
+    Without `data_dir` everything it keeps is in a temporary folder, removed at the end. Raises
+    `EngineDidNotStart`, with the end of the engine's log, where it does not serve within `timeout_s`.
+    """
+
+    def __init__(
+        self, model: str = "compact", data_dir: str | Path | None = None, *, timeout_s: float = 30.0
+    ) -> None:
+        self.address = ""
+        self.pid = 0
+        self._scratch = tempfile.TemporaryDirectory(prefix="stemscape-", ignore_cleanup_errors=True)
+        self._log = Path(self._scratch.name) / "engine.log"
+        self._process: subprocess.Popen[bytes] | None = None
+        kept = Path(data_dir) if data_dir is not None else Path(self._scratch.name) / "data"
+        atexit.register(self.stop)
+        try:
+            self._start(model, kept, timeout_s)
+        except BaseException:
+            self.stop()
+            raise
+
+    def log_tail(self) -> str:
+        """The last lines that the engine wrote to its log."""
+        with suppress(OSError):
+            return "\n".join(self._log.read_text("utf-8", "replace").splitlines()[-LOG_LINES:])
+        return ""
+
+    def stop(self) -> None:
+        """Asks the engine to end, waits, then kills what is left of it. Stopping twice is fine."""
+        atexit.unregister(self.stop)
+        process, self._process = self._process, None
+        if process is not None:
+            try:
+                if process.poll() is None:
+                    _ask_to_end(process)
+                    with suppress(subprocess.TimeoutExpired):
+                        process.wait(STOP_S)
+            finally:
+                _kill_group(process)
+                process.wait()
+                if process.stdout is not None:
+                    process.stdout.close()
+        self._scratch.cleanup()
+
+    def __enter__(self) -> LocalEngine:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _start(self, model: str, data_dir: Path, timeout_s: float) -> None:
+        command = [sys.executable, "-m", "plugin_bridge", "--model", model, "--data-dir", str(data_dir)]
+        command += ["--port", "0", "--json"]
+        own_group: dict[str, Any] = (
+            {"creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)}
+            if sys.platform == "win32"
+            else {"start_new_session": True}  # Ctrl-C reaches us alone, and we end it in order
+        )
+        with self._log.open("wb") as log:
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, **own_group
+            )
+        self._process = process
+        lines: queue.Queue[bytes] = queue.Queue()
+        threading.Thread(target=_read_lines, args=(process, lines), daemon=True).start()
+        try:
+            line = lines.get(timeout=timeout_s)
+        except queue.Empty:
+            raise self._not_started(f"it said nothing within {timeout_s:g} s") from None
+        try:
+            said = json.loads(line)
+            self.address = str(said["request"])
+            self.pid = int(said["pid"])
+        except (ValueError, KeyError, TypeError):
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(1.0)
+            ended = process.poll()
+            story = f"it ended with status {ended}" if ended is not None else f"it said {line.decode()!r}"
+            raise self._not_started(story) from None
+
+    def _not_started(self, story: str) -> EngineDidNotStart:
+        tail = self.log_tail()
+        log = f"\nThe end of its log:\n{tail}" if tail else ""
+        return EngineDidNotStart(
+            f"the private engine did not start: {story}{log}", "See it start by itself: stemscape serve"
+        )
+
+
+def _read_lines(process: subprocess.Popen[bytes], lines: queue.Queue[bytes]) -> None:
+    # reads to the end, so that a talkative engine never blocks on a full pipe
+    assert process.stdout is not None
+    with suppress(ValueError):  # closed under us by stop()
+        for line in process.stdout:
+            lines.put(line)
+    lines.put(b"")
+
+
+def _ask_to_end(process: subprocess.Popen[bytes]) -> None:
+    if sys.platform == "win32":
+        with suppress(OSError):
+            process.send_signal(signal.CTRL_BREAK_EVENT)
+    else:
+        process.terminate()
+
+
+def _kill_group(process: subprocess.Popen[bytes]) -> None:
+    # the engine leads its own group; a worker that outlived it is still in there
+    if sys.platform == "win32":
+        process.kill()
+    else:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
