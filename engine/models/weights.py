@@ -1,0 +1,130 @@
+"""Weights by name: a safetensors file into a module, or one error that says all that is wrong with it.
+
+It knows nothing of what the modules compute, of where files come from or of their licences.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor, nn
+
+DERIVED = re.compile(
+    r"(^|\.)(rotary\.inv_freq"  # rotary frequencies: follow from the head width
+    r"|dummy_param"  # an empty tensor that only marks a device
+    r"|istft\.window|spectrogram\.window|mel_scale\.fb"  # mel filters and windows
+    r"|num_batches_tracked)$"  # a training counter
+)
+"""Names a published file may hold and that we do not need."""
+
+SHOWN = 8  # findings listed of each kind; a wrong file has hundreds
+
+Shapes = Mapping[str, tuple[int, ...]]
+
+
+class WeightsError(ValueError):
+    """A file that does not fit its module. The module is left as it was."""
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """How the tensors found differ from those expected."""
+
+    missing: Shapes
+    unexpected: Shapes
+    wrong_shape: Mapping[str, tuple[tuple[int, ...], tuple[int, ...]]]  # name: (expected, found)
+
+    def __bool__(self) -> bool:
+        return bool(self.missing or self.unexpected or self.wrong_shape)
+
+    def lines(self) -> list[str]:
+        """One line a finding, at most `SHOWN` of each kind."""
+        kinds = (
+            [f"missing: {name}, expected {list(shape)}" for name, shape in self.missing.items()],
+            [f"unexpected: {name}, found {list(shape)}" for name, shape in self.unexpected.items()],
+            [
+                f"wrong shape: {name}, expected {list(expected)}, found {list(found)}"
+                for name, (expected, found) in self.wrong_shape.items()
+            ],
+        )
+        rows: list[str] = []
+        for kind in kinds:
+            rows += kind[:SHOWN]
+            if len(kind) > SHOWN:
+                rows.append(f"{kind[0].partition(':')[0]}: {len(kind) - SHOWN} more")
+        return rows
+
+
+def is_derived(name: str) -> bool:
+    """Whether a tensor follows from formulas and sizes, so that files may hold it or not."""
+    return DERIVED.search(name) is not None
+
+
+def module_shapes(module: nn.Module) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of a module's tensors; works on the meta device too."""
+    return {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
+
+
+def compare(expected: Shapes, found: Shapes) -> Mismatch:
+    """Names and shapes side by side, derived tensors left out."""
+    expected = {name: shape for name, shape in expected.items() if not is_derived(name)}
+    found = {name: shape for name, shape in found.items() if not is_derived(name)}
+    return Mismatch(
+        missing={name: shape for name, shape in expected.items() if name not in found},
+        unexpected={name: shape for name, shape in found.items() if name not in expected},
+        wrong_shape={
+            name: (shape, found[name])
+            for name, shape in expected.items()
+            if name in found and found[name] != shape
+        },
+    )
+
+
+def load_weights(
+    module: nn.Module,
+    file: Path,
+    *,
+    prefix: str = "",
+    other_pieces: tuple[str, ...] = (),
+    dtype: torch.dtype | None = None,
+) -> None:
+    """Load `file` into `module` by tensor names.
+
+    Args:
+        module: its tensors keep their device and type; a module on the meta device takes the file's tensors,
+            on the CPU.
+        file: a safetensors file.
+        prefix: only names that start with it are read, without it: `backbone.` loads a denoiser alone.
+        other_pieces: names that start with one of these belong to another module of the same file.
+        dtype: floating-point tensors are turned into it on the way in.
+
+    Raises:
+        WeightsError: the file is not readable, or has missing, unexpected or wrong-shaped tensors.
+    """
+    expected = module_shapes(module)
+    tensors: dict[str, Tensor] = {}
+    try:
+        with safe_open(file, framework="pt") as stored:
+            names = {
+                name.removeprefix(prefix): name
+                for name in stored.keys()  # noqa: SIM118  (a file, not a dict)
+                if name.startswith(prefix) and not (other_pieces and name.startswith(other_pieces))
+            }
+            found = {short: tuple(stored.get_slice(name).get_shape()) for short, name in names.items()}
+            mismatch = compare(expected, found)
+            if mismatch:
+                listed = "\n  ".join(mismatch.lines())
+                raise WeightsError(f"{file}: does not fit {type(module).__name__}:\n  {listed}")
+            for short, name in names.items():
+                if short in expected:
+                    tensor = stored.get_tensor(name)
+                    tensors[short] = tensor.to(dtype) if dtype and tensor.is_floating_point() else tensor
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"{file}: expected a safetensors file, got: {error}") from error
+    on_meta = any(tensor.is_meta for tensor in module.state_dict().values())
+    module.load_state_dict(tensors, strict=False, assign=on_meta)
