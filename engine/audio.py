@@ -60,7 +60,8 @@ def with_channels(samples: Samples, channels: int) -> Samples:
         return samples
     if samples.shape[1] == 1:
         return np.repeat(samples, channels, axis=1)
-    return np.mean(samples, axis=1, keepdims=True).astype(np.float32)
+    mono: Samples = np.mean(samples, axis=1, keepdims=True).astype(np.float32)
+    return mono
 
 
 def dither_for(samples: Samples) -> NDArray[np.float64]:

@@ -49,7 +49,8 @@ class Worker:
         self._socket = socket
         self._renderer = renderer
         self._waiting: deque[RenderJob] = deque()
-        self._cancelled: set[str] = set()
+        self._running = ""
+        self._cancelled = False  # the running job
         self._stopping = False
 
     def run(self) -> None:
@@ -74,8 +75,9 @@ class Worker:
 
     def _render(self, job: RenderJob) -> None:
         start_s = time.perf_counter()
+        self._running, self._cancelled = job.id, False
         events = self._renderer.render(job.request)
-        while job.id not in self._cancelled and not self._stopping:
+        while not self._cancelled and not self._stopping:
             event = next(events)
             if isinstance(event, Progress):
                 progress = RenderProgress(job=job.id, stage=event.stage, step=event.step, steps=event.steps)
@@ -84,7 +86,6 @@ class Worker:
             else:
                 self._deliver(job, event, time.perf_counter() - start_s)
                 return
-        self._cancelled.discard(job.id)
         self._send("render.stopped", RenderStopped(job=job.id))
 
     def _deliver(self, job: RenderJob, sound: Sound, rendered_s: float) -> None:
@@ -120,8 +121,8 @@ class Worker:
             if waiting:
                 self._waiting.remove(waiting[0])
                 self._send("render.stopped", RenderStopped(job=order.job))
-            else:
-                self._cancelled = {order.job}  # of a job that is over: forgotten with the next cancel
+            elif order.job == self._running:  # otherwise it is over, and nothing needs to stop
+                self._cancelled = True
 
     def _send(self, kind: str, content: BaseModel, *binary: bytes) -> None:
         self._socket.send_multipart(encode(envelope_for(kind, content, binary=binary)))

@@ -14,6 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from engine.models.mel import mel_filters
+
 RATE_HZ = 16000  # the published encoder's only rate
 HOP = 160  # samples a mel frame
 PATCH_FRAMES = 4  # mel frames a latent frame
@@ -37,27 +39,13 @@ class EncoderConfig:
     mlp_ratio: float = 4.0
 
 
-def mel_filters(n_fft: int, mels: int, device: torch.device) -> Tensor:
-    """HTK mel triangles from 0 Hz to half the rate, peak 1, not normalised: (K, M), float32."""
-    top_hz = RATE_HZ / 2
-    bins_hz = torch.linspace(0, top_hz, n_fft // 2 + 1, device=device)  # (K,)
-    top_mel = 2595.0 * torch.log10(torch.tensor(1.0 + top_hz / 700.0, dtype=torch.float64))
-    points_mel = torch.linspace(0.0, float(top_mel), mels + 2, device=device)  # (M + 2,)
-    points_hz = 700.0 * (10.0 ** (points_mel / 2595.0) - 1.0)  # (M + 2,)
-    widths_hz = points_hz.diff()  # (M + 1,)
-    above_hz = points_hz[None, :] - bins_hz[:, None]  # (K, M + 2)
-    rising = -above_hz[:, :-2] / widths_hz[:-1]  # (K, M)
-    falling = above_hz[:, 2:] / widths_hz[1:]  # (K, M)
-    return torch.minimum(rising, falling).clamp(min=0)  # (K, M)
-
-
 def mel_spectrum(audio: Tensor, n_fft: int, mels: int, power: int) -> Tensor:
     """Mel spectrum (B, M, N) of (B, S), N = 1 + S // 160: Hann windows, centred, reflected at the ends."""
     window = torch.hann_window(n_fft, device=audio.device)  # (n_fft,), periodic
     spectrum = torch.stft(
         audio, n_fft, HOP, window=window, center=True, pad_mode="reflect", return_complex=True
     ).abs()  # (B, K, N)
-    filters = mel_filters(n_fft, mels, audio.device)  # (K, M)
+    filters = mel_filters(RATE_HZ, n_fft, mels).to(audio.device)  # (K, M)
     return (spectrum**power).transpose(1, 2).matmul(filters).transpose(1, 2)  # (B, M, N)
 
 

@@ -1,0 +1,150 @@
+"""The compact model, whole: caption and time in, waveform out. The same DiT and Vocos as the published model.
+
+Letters: B batch, C latent channels, T latent frames, L tokens, D context width, S samples.
+Knows nothing of requests, schedules or files.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from engine.frame_features import NUMBERS, SLOTS
+from engine.models.dit import DiT, DiTConfig
+from engine.models.frame_encoder import FrameEncoder, FrameEncoderConfig
+from engine.models.pronouncer import Durations, Pronouncer, PronouncerConfig
+from engine.models.text_encoder import TextEncoder, TextEncoderConfig, with_view
+from engine.models.vocos import Vocos, VocosConfig
+
+
+@dataclass(frozen=True)
+class CompactConfig:
+    """Sizes of every part, and what their numbers stand for."""
+
+    views: list[str]  # view numbers, in this order
+    phonemes: list[str]  # phoneme numbers from 1 on; 0 is silence
+    rate_hz: int
+    latent_rate_hz: float
+    text: TextEncoderConfig
+    frame: FrameEncoderConfig
+    dit: DiTConfig
+    vocos: VocosConfig
+    pronouncer: PronouncerConfig
+
+    def as_data(self) -> dict[str, Any]:
+        """For `model.json`."""
+        return asdict(self)
+
+    @classmethod
+    def from_data(cls, data: dict[str, Any]) -> CompactConfig:
+        """From `model.json`. Raises TypeError where a size is missing or unknown."""
+        parts = {
+            "text": TextEncoderConfig(**data["text"]),
+            "frame": FrameEncoderConfig(**data["frame"]),
+            "dit": DiTConfig(**data["dit"]),
+            "vocos": VocosConfig(**data["vocos"]),
+            "pronouncer": PronouncerConfig(**data["pronouncer"]),
+        }
+        return cls(**{**data, **parts})
+
+
+def compact_config(views: list[str], phonemes: list[str]) -> CompactConfig:
+    """The sizes that ship: 24 kHz, 25 latent frames a second."""
+    width, latent_dim = 256, 32
+    return CompactConfig(
+        views=views,
+        phonemes=phonemes,
+        rate_hz=24_000,
+        latent_rate_hz=25.0,
+        text=TextEncoderConfig(
+            buckets=8192, piece_dim=128, width=width, depth=2, heads=4, tokens=40, views=len(views)
+        ),
+        frame=FrameEncoderConfig(
+            phonemes=1 + len(phonemes),
+            slots=SLOTS,
+            numbers=NUMBERS,
+            phoneme_dim=96,
+            text_dim=width,
+            width=width,
+            depth=2,
+        ),
+        dit=DiTConfig(
+            latent_dim=latent_dim,
+            width=width,
+            depth=6,
+            heads=4,
+            mlp_ratio=3.0,
+            context_dim=width,
+            frame_context_dim=width,
+        ),
+        vocos=VocosConfig(
+            latent_dim=latent_dim,
+            upsample=3,
+            upsampled_dim=384,
+            embed_dim=384,
+            depth=8,
+            intermediate_dim=1152,
+            n_fft=1280,
+            hop=320,
+            noise_head=True,
+        ),
+        pronouncer=PronouncerConfig(phonemes=1 + len(phonemes), width=192, depth=5),
+    )
+
+
+@dataclass(frozen=True)
+class Conditioning:
+    """What a velocity is asked for: token context (B, L, D), its mask (B, L), frame context (B, T, D)."""
+
+    context: Tensor
+    mask: Tensor
+    frames: Tensor
+
+    def without(self) -> Conditioning:
+        """The unconditional branch: zeros under the same mask, as in the published model."""
+        return Conditioning(torch.zeros_like(self.context), self.mask, torch.zeros_like(self.frames))
+
+
+class Generator(nn.Module):
+    """Caption encoder, frame encoder and denoiser: everything that is trained on latents."""
+
+    def __init__(self, config: CompactConfig) -> None:
+        super().__init__()
+        self.text = TextEncoder(config.text)
+        self.frame = FrameEncoder(config.frame)
+        self.backbone = DiT(config.dit)
+
+    def condition(
+        self, ids: Tensor, mask: Tensor, view: Tensor, phonemes: Tensor, numbers: Tensor
+    ) -> Conditioning:
+        """Word pieces (B, L−1, P), their mask (B, L−1), view (B,), phonemes (B, T·2), numbers (B, T, N)."""
+        context = self.text(ids, mask, view)  # (B, L, D)
+        mask = with_view(mask)  # (B, L)
+        weights = mask.unsqueeze(-1).to(context.dtype)  # (B, L, 1)
+        whole = (context * weights).sum(1) / weights.sum(1)  # (B, D)
+        return Conditioning(context, mask, self.frame(phonemes, numbers, whole))
+
+    def forward(self, latent: Tensor, timestep: Tensor | float, given: Conditioning) -> Tensor:
+        """The velocity (B, C, T)."""
+        out: Tensor = self.backbone(latent, timestep, given.context, given.mask, given.frames)
+        return out
+
+
+class CompactModel(nn.Module):
+    """All of it: generator, decoder, and the small networks that turn words into timed phonemes."""
+
+    def __init__(self, config: CompactConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.generator = Generator(config)
+        self.codec = Vocos(config.vocos)
+        self.pronouncer = Pronouncer(config.pronouncer)
+        self.durations = Durations(config.pronouncer)
+
+    def decode(self, latent: Tensor, noise: torch.Generator) -> Tensor:
+        """Generated latents (B, C, T) to samples (B, S)."""
+        out: Tensor = self.codec(latent, noise)  # (B, S)
+        return out

@@ -1,0 +1,63 @@
+"""The compact model's caption encoder: hashed word pieces to one vector a word.
+
+Letters: B batch, L words (a view token comes first), P pieces of a word, D width.
+Knows nothing of text itself: see engine/text_features.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class TextEncoderConfig:
+    """Sizes. `views` is how many view tokens there are, `tokens` how many words are read."""
+
+    buckets: int
+    piece_dim: int
+    width: int  # D
+    depth: int
+    heads: int
+    tokens: int
+    views: int
+
+
+class TextEncoder(nn.Module):
+    """A word is the mean of its pieces; a view token goes in front; a small transformer reads them all."""
+
+    def __init__(self, config: TextEncoderConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.pieces = nn.Embedding(config.buckets, config.piece_dim, padding_idx=0)
+        self.word_in = nn.Linear(config.piece_dim, config.width)
+        self.view = nn.Embedding(config.views, config.width)
+        self.position = nn.Parameter(torch.zeros(1, 1 + config.tokens, config.width))
+        layer = nn.TransformerEncoderLayer(
+            config.width,
+            config.heads,
+            dim_feedforward=2 * config.width,
+            dropout=0.0,
+            activation="gelu",
+            batch_first=True,
+            norm_first=True,
+        )
+        self.layers = nn.TransformerEncoder(layer, config.depth, enable_nested_tensor=False)
+        self.norm = nn.LayerNorm(config.width)
+
+    def forward(self, ids: Tensor, mask: Tensor, view: Tensor) -> Tensor:
+        """Pieces (B, L, P), which words exist (B, L) bool, view numbers (B,) to (B, 1 + L, D)."""
+        here = (ids != 0).unsqueeze(-1)  # (B, L, P, 1)
+        words = (self.pieces(ids) * here).sum(2) / here.sum(2).clamp(min=1)  # (B, L, piece_dim)
+        x = torch.cat([self.view(view)[:, None], self.word_in(words)], dim=1)  # (B, 1 + L, D)
+        x = x + self.position[:, : x.shape[1]]  # (B, 1 + L, D)
+        x = self.layers(x, src_key_padding_mask=~with_view(mask))  # (B, 1 + L, D)
+        out: Tensor = self.norm(x)  # (B, 1 + L, D)
+        return out
+
+
+def with_view(mask: Tensor) -> Tensor:
+    """The word mask (B, L) with the view token in front, which is always there: (B, 1 + L)."""
+    return torch.cat([torch.ones_like(mask[:, :1]), mask], dim=1)

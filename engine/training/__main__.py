@@ -1,0 +1,71 @@
+"""`python -m engine.training --run DIR`: every stage of the compact checkpoint, in order, resumable.
+
+Stop it whenever you like; the same command goes on where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from engine.checkpoint import SHIPPED
+from engine.models.compact import compact_config
+from engine.training.clips import Clips
+from engine.training.codec import train_codec, train_texture
+from engine.training.corpus.phonemes import PHONEMES
+from engine.training.corpus.shards import render_shards
+from engine.training.corpus.words import write_words
+from engine.training.export import VIEWS, export
+from engine.training.generator import train_generator
+from engine.training.latents import encode_corpus
+from engine.training.pronouncer import train_durations, train_pronouncer
+
+CLIPS = {"env": 3000, "sfx": 4000, "music": 3000, "speech": 5500}
+WORDS = 40_000
+STEPS = {"codec": 3000, "texture": 700, "generator": 4200, "pronouncer": 2500, "durations": 1500}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m engine.training", description=__doc__)
+    parser.add_argument("--run", type=Path, default=Path("training_runs/v0"), help="folder of this run")
+    parser.add_argument("--stage", action="append", help="only this stage (may be repeated); default: all")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=0, help="0: torch's own choice")
+    parser.add_argument(
+        "--scale", type=float, default=1.0, help="of all steps and clips; 0.01 tries the chain"
+    )
+    parser.add_argument("--out", type=Path, default=SHIPPED / "compact", help="where the checkpoint goes")
+    options = parser.parse_args()
+    if options.threads:
+        torch.set_num_threads(options.threads)
+
+    run, seed = options.run, options.seed
+    corpus, words = run / "corpus", run / "words.jsonl"
+    config = compact_config(list(VIEWS), list(PHONEMES))
+    count = {view: max(16, round(number * options.scale)) for view, number in CLIPS.items()}
+    steps = {stage: max(4, round(number * options.scale)) for stage, number in STEPS.items()}
+    stages: dict[str, Callable[[], None]] = {
+        "corpus": lambda: render_shards(corpus, count, seed=seed),
+        "words": lambda: write_words(words, max(256, round(WORDS * options.scale))),
+        "codec": lambda: train_codec(run, Clips(corpus), config, steps["codec"], seed),
+        "latents": lambda: encode_corpus(run, Clips(corpus), config),
+        "texture": lambda: train_texture(run, Clips(corpus), config, steps["texture"], seed),
+        "generator": lambda: train_generator(run, Clips(corpus), config, steps["generator"], seed),
+        "pronouncer": lambda: train_pronouncer(run, words, config, steps["pronouncer"], seed),
+        "durations": lambda: train_durations(run, Clips(corpus), config, steps["durations"], seed),
+        "export": lambda: export(run, config, options.out),
+    }
+    unknown = set(options.stage or ()) - stages.keys()
+    if unknown:
+        parser.error(f"--stage: expected one of {', '.join(stages)}, got {', '.join(sorted(unknown))}")
+    for name, work in stages.items():
+        if not options.stage or name in options.stage:
+            print(f"stage {name}", flush=True)
+            work()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,148 @@
+"""Stages `codec` and `texture`: the encoder and decoder, then the decoder's noise.
+
+`codec` learns to reconstruct under a spectral distance that does not see phase, with noise on the latent
+so that near latents sound alike. `texture` keeps the encoder, and teaches the decoder to draw noise
+(energy distance): a spectral distance alone makes rain too smooth.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engine.models.codec_encoder import CodecEncoder
+from engine.models.compact import CompactConfig
+from engine.models.vocos import Vocos
+from engine.training.averaging import averaged
+from engine.training.clips import Clips
+from engine.training.losses import SpectralDistance, energy_distance
+from engine.training.progress import Stage, part_of_run
+
+CROP_FRAMES: Final = 25  # latent frames: one second
+BATCH: Final = 16
+MIX: Final = {"env": 0.25, "sfx": 0.2, "music": 0.3, "speech": 0.25}
+LATENT_NOISE: Final = 0.15  # mean; drawn per item between 0 and twice this
+QUIET_RMS: Final = 2e-3
+
+
+def train_codec(run: Path, clips: Clips, config: CompactConfig, steps: int, seed: int) -> None:
+    """Trains encoder and decoder from scratch."""
+    torch.manual_seed(seed)
+    encoder, decoder = CodecEncoder(config.vocos, config.rate_hz), Vocos(config.vocos)
+    decoder.initialise_for_training()
+    measure = SpectralDistance(config.rate_hz)
+    parameters = [*encoder.parameters(), *decoder.parameters()]
+    optimiser = torch.optim.AdamW(parameters, lr=1e-3, betas=(0.8, 0.99), weight_decay=0.01)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser,
+        max_lr=1.2e-3,
+        total_steps=steps + 1,
+        pct_start=0.04,
+        cycle_momentum=False,
+        final_div_factor=2.0,
+    )
+    mean_encoder, mean_decoder = averaged(encoder), averaged(decoder)
+    parts = {
+        "encoder": encoder, "decoder": decoder, "optimiser": optimiser, "schedule": schedule,
+        "mean_encoder": mean_encoder, "mean_decoder": mean_decoder,
+    }  # fmt: skip
+    stage = Stage(run, "codec", steps, parts)
+    for step in stage:
+        audio = crops(clips, np.random.default_rng([seed, step]), config)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            latent = encoder(audio)  # (B, C, T)
+            latent = latent + torch.randn_like(latent) * 2 * LATENT_NOISE * torch.rand(len(latent), 1, 1)
+            ours = decoder(latent)  # (B, S)
+        distance = measure(ours, audio)
+        loss = distance.total().mean()
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(parameters, 2.0)
+        optimiser.step()
+        schedule.step()
+        mean_encoder.update_parameters(encoder)
+        mean_decoder.update_parameters(decoder)
+        if step % 50 == 49:
+            stage.log(
+                log=distance.log.mean().item(),
+                convergence=distance.convergence.mean().item(),
+                mel=distance.mel.mean().item(),
+            )
+
+
+def train_texture(run: Path, clips: Clips, config: CompactConfig, steps: int, seed: int) -> None:
+    """Goes on with the decoder alone; the latents stay what they are, so the generator is not touched."""
+    torch.manual_seed(seed + 1)
+    encoder = trained_encoder(run, config)
+    decoder = trained_decoder(run, config, "codec")
+    measure = SpectralDistance(config.rate_hz)
+    optimiser = torch.optim.AdamW(decoder.parameters(), lr=4e-4, betas=(0.8, 0.99), weight_decay=0.01)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, max_lr=5e-4, total_steps=steps + 1, pct_start=0.05, cycle_momentum=False,
+        final_div_factor=4.0,
+    )  # fmt: skip
+    mean_decoder = averaged(decoder)
+    parts = {
+        "decoder": decoder, "optimiser": optimiser, "schedule": schedule, "mean_decoder": mean_decoder,
+    }  # fmt: skip
+    stage = Stage(run, "texture", steps, parts)
+    for step in stage:
+        audio = crops(clips, np.random.default_rng([seed + 1, step]), config)[:12]
+        with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+            latent = encoder(audio)
+        latent = latent + torch.randn_like(latent) * 0.1 * torch.rand(len(latent), 1, 1)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            first, second = decoder(latent.repeat(2, 1, 1)).chunk(2)  # two draws of the noise
+        loss = energy_distance(measure, first, second, audio).mean()
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(decoder.parameters(), 2.0)
+        optimiser.step()
+        schedule.step()
+        mean_decoder.update_parameters(decoder)
+        if step % 50 == 49:
+            stage.log(energy_distance=loss.item())
+
+
+def trained_encoder(run: Path, config: CompactConfig) -> CodecEncoder:
+    """The averaged encoder of the stage `codec`, in evaluation mode."""
+    encoder = CodecEncoder(config.vocos, config.rate_hz)
+    mean = averaged(encoder)
+    mean.load_state_dict(part_of_run(run, "codec", "mean_encoder"))
+    found = mean.module
+    assert isinstance(found, CodecEncoder)
+    # The averaged copy was never run itself: its statistics are those of the network it follows.
+    trained = part_of_run(run, "codec", "encoder")
+    found.unit.load_state_dict(
+        {name.removeprefix("unit."): value for name, value in trained.items() if name.startswith("unit.")}
+    )
+    return found.eval()
+
+
+def trained_decoder(run: Path, config: CompactConfig, stage: str) -> Vocos:
+    """The averaged decoder of the stage `codec` or `texture`."""
+    decoder = Vocos(config.vocos)
+    mean = averaged(decoder)
+    mean.load_state_dict(part_of_run(run, stage, "mean_decoder"))
+    found = mean.module
+    assert isinstance(found, Vocos)
+    return found
+
+
+def crops(clips: Clips, rng: np.random.Generator, config: CompactConfig) -> Tensor:
+    """A batch of one-second pieces (B, S), float32; nearly silent ones are drawn again up to three times."""
+    samples = CROP_FRAMES * config.vocos.samples_per_frame
+    views = rng.choice(list(MIX), size=BATCH, p=list(MIX.values()))
+    batch = np.empty((BATCH, samples), dtype=np.float32)
+    for row, view in enumerate(views):
+        for _ in range(4):
+            audio = clips.audio(str(view), int(rng.integers(clips.count(str(view)))))
+            start = int(rng.integers(len(audio) - samples + 1))
+            batch[row] = audio[start : start + samples]
+            if np.sqrt(np.mean(batch[row] ** 2)) >= QUIET_RMS:
+                break
+    return torch.from_numpy(batch)
