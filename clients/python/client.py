@@ -15,21 +15,23 @@ from typing import Any, Final, Literal, TypeVar
 
 import zmq
 import zmq.asyncio
+from pydantic import ValidationError
 
 from clients.python.deliver_files import Delivered, write_delivery
 from clients.python.errors import EngineLost, StillRendering
 from clients.python.event_stream import EventStream
-from clients.python.session import Reply, Session
+from clients.python.session import KIND_OF, Reply, Session
 from scene_schema import messages
 from scene_schema.edits import AddLayer, EditLayer, EditScene, MoveLayer, RemoveLayer
 from scene_schema.envelope import encode
-from scene_schema.errors import Refused
+from scene_schema.errors import Refused, refused_by
 from scene_schema.job_states import FINAL
 from scene_schema.messages import Accepted, JobStatus, Open, SceneReply, Status, Welcome
 from scene_schema.scene import Layer, Scene, Strict
 
 DEFAULT_ADDRESS: Final = "tcp://127.0.0.1:47710"
 POLL_S: Final = 0.5  # how often a wait asks for jobs by itself, so that a lost event costs no more than this
+CONNECT_S: Final = 3.0  # an engine says hello in milliseconds; a port where nobody is says nothing at all
 DELIVER_S: Final = 120.0  # resampling and writing 32 long stems is work, not an answer
 TOPICS: Final = (b"scene.", b"engine", b"welcome")
 
@@ -58,9 +60,16 @@ class AsyncClient:
     answer comes within `timeout_s`.
     """
 
-    def __init__(self, address: str = DEFAULT_ADDRESS, *, timeout_s: float = 10.0) -> None:
+    def __init__(
+        self,
+        address: str = DEFAULT_ADDRESS,
+        *,
+        timeout_s: float = 10.0,
+        connect_timeout_s: float = CONNECT_S,
+    ) -> None:
         self.address = address
         self.timeout_s = timeout_s
+        self.connect_timeout_s = connect_timeout_s
         self.session = Session()
         self.welcome: Welcome | None = None
         self._context: zmq.asyncio.Context | None = None
@@ -74,9 +83,15 @@ class AsyncClient:
     # --- connection -------------------------------------------------------------------------------------
 
     @classmethod
-    async def connect(cls, address: str = DEFAULT_ADDRESS, *, timeout_s: float = 10.0) -> AsyncClient:
+    async def connect(
+        cls,
+        address: str = DEFAULT_ADDRESS,
+        *,
+        timeout_s: float = 10.0,
+        connect_timeout_s: float = CONNECT_S,
+    ) -> AsyncClient:
         """A client that has been welcomed. Close it with `await client.close()`."""
-        client = cls(address, timeout_s=timeout_s)
+        client = cls(address, timeout_s=timeout_s, connect_timeout_s=connect_timeout_s)
         await client.open()
         return client
 
@@ -85,7 +100,8 @@ class AsyncClient:
         self._context = zmq.asyncio.Context()
         try:
             self._requests = self._dealer(self.address)
-            welcome = await self.hello()
+            hello = await self._exchange(messages.Hello(), self._requests, self.connect_timeout_s, sendings=1)
+            self.welcome = welcome = _expect(hello, Welcome)
             self._control = self._dealer(welcome.control)
             events = self._context.socket(zmq.SUB)
             for topic in TOPICS:
@@ -132,7 +148,7 @@ class AsyncClient:
 
     async def get_scene(self, scene: str, revision: int | None = None) -> SceneReply:
         """The newest revision of a scene, or the one asked for, and how its stems stand."""
-        return await self._ask(messages.GetScene(scene=scene, revision=revision), SceneReply)
+        return await self._ask(_made(messages.GetScene, scene=scene, revision=revision), SceneReply)
 
     async def list_scenes(self) -> dict[str, int]:
         """The ids of all scenes with their newest revision."""
@@ -140,7 +156,7 @@ class AsyncClient:
 
     async def get_job(self, job: str) -> JobStatus:
         """How a job stands."""
-        return await self._ask(messages.GetJob(job=job), JobStatus)
+        return await self._ask(_made(messages.GetJob, job=job), JobStatus)
 
     def events(self) -> EventStream:
         """Everything that happens from now on: `async for event in client.events()`."""
@@ -152,7 +168,9 @@ class AsyncClient:
 
     async def create_scene(self, scene: Scene, *, replace: bool = False, render: bool = False) -> Accepted:
         """Keeps a new scene; with `replace`, also where one with its id exists."""
-        return await self._ask(messages.CreateScene(scene=scene, replace=replace, render=render), Accepted)
+        return await self._ask(
+            _made(messages.CreateScene, scene=scene, replace=replace, render=render), Accepted
+        )
 
     async def edit_layer(
         self,
@@ -164,8 +182,8 @@ class AsyncClient:
         render: bool = True,
     ) -> Accepted:
         """Changes fields of one layer, for example `{"caption": "heavy rain"}`."""
-        edit = EditLayer(
-            scene=scene, layer=layer, changes=changes, base_revision=base_revision, render=render
+        edit = _made(
+            EditLayer, scene=scene, layer=layer, changes=changes, base_revision=base_revision, render=render
         )
         return await self._ask(edit, Accepted)
 
@@ -179,21 +197,25 @@ class AsyncClient:
         render: bool = True,
     ) -> Accepted:
         """Puts a new layer at `index`, at the end where it is None."""
-        edit = AddLayer(scene=scene, layer=layer, index=index, base_revision=base_revision, render=render)
+        edit = _made(
+            AddLayer, scene=scene, layer=layer, index=index, base_revision=base_revision, render=render
+        )
         return await self._ask(edit, Accepted)
 
     async def remove_layer(
         self, scene: str, layer: str, *, base_revision: int | None = None, render: bool = True
     ) -> Accepted:
         """Takes a layer out of the scene; its takes stay in the store."""
-        edit = RemoveLayer(scene=scene, layer=layer, base_revision=base_revision, render=render)
+        edit = _made(RemoveLayer, scene=scene, layer=layer, base_revision=base_revision, render=render)
         return await self._ask(edit, Accepted)
 
     async def move_layer(
         self, scene: str, layer: str, index: int, *, base_revision: int | None = None, render: bool = True
     ) -> Accepted:
         """Puts a layer at another place in the order. Nothing sounds different."""
-        edit = MoveLayer(scene=scene, layer=layer, index=index, base_revision=base_revision, render=render)
+        edit = _made(
+            MoveLayer, scene=scene, layer=layer, index=index, base_revision=base_revision, render=render
+        )
         return await self._ask(edit, Accepted)
 
     async def edit_scene(
@@ -205,7 +227,7 @@ class AsyncClient:
         render: bool = True,
     ) -> Accepted:
         """Changes fields of the scene itself: `title`, `caption`, `duration_s`, `tempo`."""
-        edit = EditScene(scene=scene, changes=changes, base_revision=base_revision, render=render)
+        edit = _made(EditScene, scene=scene, changes=changes, base_revision=base_revision, render=render)
         return await self._ask(edit, Accepted)
 
     # --- sound ------------------------------------------------------------------------------------------
@@ -224,7 +246,7 @@ class AsyncClient:
 
     async def start_render(self, scene: str, layers: list[str] | None = None) -> Accepted:
         """Asks for a render and returns at once; `wait` for it, or follow its jobs in `events`."""
-        return await self._ask(messages.RenderScene(scene=scene, layers=layers), Accepted)
+        return await self._ask(_made(messages.RenderScene, scene=scene, layers=layers), Accepted)
 
     async def wait(
         self,
@@ -281,7 +303,7 @@ class AsyncClient:
 
     async def cancel(self, job: str) -> JobStatus:
         """Stops one job; on the control socket, so it never waits behind work."""
-        return (await self._ask(messages.CancelJob(job=job), messages.Cancelled, self._control)).job
+        return (await self._ask(_made(messages.CancelJob, job=job), messages.Cancelled, self._control)).job
 
     async def deliver(
         self,
@@ -296,7 +318,9 @@ class AsyncClient:
 
         Every file appears whole or not at all. `rate_hz` None is the model's own rate.
         """
-        request = messages.DeliverScene(scene=scene, rate_hz=rate_hz, bit_depth=bit_depth, channels=channels)
+        request = _made(
+            messages.DeliverScene, scene=scene, rate_hz=rate_hz, bit_depth=bit_depth, channels=channels
+        )
         reply = await self._exchange(request, self._requests, max(DELIVER_S, self.timeout_s), sendings=1)
         delivery = _expect(reply, messages.Delivery)
         kept = await self.get_scene(scene, delivery.revision)
@@ -389,6 +413,14 @@ class AsyncClient:
     def _drop(self, stream: EventStream) -> None:
         stream.close()
         self._streams.discard(stream)
+
+
+def _made(kind: type[Strict], **fields: Any) -> Strict:
+    """A request from what the caller gave. Raises `Refused` as the engine would, without asking it."""
+    try:
+        return kind(**fields)
+    except ValidationError as error:
+        raise refused_by(error, KIND_OF[kind]) from error
 
 
 def _expect(reply: Reply, expected: type[_Reply]) -> _Reply:

@@ -17,7 +17,7 @@ from scene_schema.errors import Refused
 from scene_schema.messages import ERROR, EVENTS, REPLIES, REQUESTS, Failure, Open
 from scene_schema.scene import Strict
 
-_KIND_OF: Final[dict[type[Strict], str]] = {model: kind for kind, model in REQUESTS.items()}
+KIND_OF: Final[dict[type[Strict], str]] = {model: kind for kind, model in REQUESTS.items()}
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Session:
 
     def request(self, content: Strict) -> Envelope:
         """The message for a request; its id is made here, so that sending it twice is safe."""
-        message = envelope_for(_KIND_OF[type(content)], content, client=self.client)
+        message = envelope_for(KIND_OF[type(content)], content, client=self.client)
         self._waiting[message.id] = message.type
         return message
 

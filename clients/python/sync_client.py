@@ -9,7 +9,7 @@ from collections.abc import Coroutine, Iterator
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from clients.python.client import DEFAULT_ADDRESS, AsyncClient, OnProgress, Rendered
+from clients.python.client import CONNECT_S, DEFAULT_ADDRESS, AsyncClient, OnProgress, Rendered
 from clients.python.deliver_files import Delivered
 from clients.python.errors import EngineLost
 from clients.python.event_stream import EventStream
@@ -31,14 +31,22 @@ class Client:
     Connects when made. Raises as `AsyncClient` does. `on_progress` is called on the client's own thread.
     """
 
-    def __init__(self, address: str = DEFAULT_ADDRESS, *, timeout_s: float = 10.0) -> None:
+    def __init__(
+        self,
+        address: str = DEFAULT_ADDRESS,
+        *,
+        timeout_s: float = 10.0,
+        connect_timeout_s: float = CONNECT_S,
+    ) -> None:
         # libzmq's file descriptors need a selector; Windows' own loop has none
         self._loop = asyncio.SelectorEventLoop() if sys.platform == "win32" else asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="stemscape-client", daemon=True)
         self._thread.start()
         self._closed = False
         try:
-            self._client = self._run(AsyncClient.connect(address, timeout_s=timeout_s))
+            self._client = self._run(
+                AsyncClient.connect(address, timeout_s=timeout_s, connect_timeout_s=connect_timeout_s)
+            )
         except BaseException:
             self._stop_loop()
             raise
