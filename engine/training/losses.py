@@ -67,9 +67,10 @@ def energy_distance(measure: SpectralDistance, first: Tensor, second: Tensor, wa
     """
     to_first, to_second = measure(first, wanted), measure(second, wanted)
     between = measure(first, second)
-    pulled: Tensor = to_first.log + to_first.mel + to_second.log + to_second.mel
+    pulled = to_first.log + to_first.mel + to_second.log + to_second.mel
     pushed = between.log + between.mel
-    return pulled - pushed + 0.25 * (to_first.convergence + to_second.convergence)
+    out: Tensor = pulled - pushed + 0.25 * (to_first.convergence + to_second.convergence)
+    return out
 
 
 def flow_loss(predicted: Tensor, noise: Tensor, data: Tensor) -> Tensor:
