@@ -7,6 +7,7 @@ whole, so that a demo that was stopped leaves what was there before.
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import tempfile
 import time
@@ -144,6 +145,10 @@ def _measured(folder: Path, promises: list[Promise]) -> dict[str, Any]:
             if layer != LAYER
         ),
         "stems": stems,
-        "sum_error": {side: sum_error(folder / side) for side in ("before", "after")},
+        "sum_error": {side: _finite(sum_error(folder / side)) for side in ("before", "after")},
         "promises": [asdict(promise) for promise in promises],
     }
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None  # JSON has no infinity

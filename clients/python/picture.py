@@ -20,7 +20,7 @@ from clients.python.promises import read_manifest, sha256_of, stem_files
 WIDTH_IN: Final = 16.0
 DOTS_PER_IN: Final = 100  # 1,600 px wide
 ROW_IN: Final = 2.1
-HEAD_IN: Final = 1.15
+HEAD_IN: Final = 1.25
 BANDS: Final = 160
 LOW_HZ: Final = 60.0
 HIGH_HZ: Final = 12_000.0
@@ -59,10 +59,8 @@ def draw_scene(before: Path, after: Path, edited: str, png: Path) -> None:
     subtitle = f"one edit, to the layer '{edited}': its stem and the mix change, nothing else does"
     figure.text(0.012, 1 - 0.62 / height_in, subtitle, fontsize=12, color=SAME, va="center")
     for column, word in enumerate(("before", "after")):
-        left, width = _column(column)
-        figure.text(
-            left + width / 2, 1 - 0.62 / height_in, word, fontsize=14, weight="bold", ha="center", va="center"
-        )
+        left, _ = _column(column)
+        figure.text(left, 1 - 0.97 / height_in, word, fontsize=14, weight="bold", va="center")
     for place, row in enumerate(rows):
         top = 1 - (HEAD_IN - 0.1 + ROW_IN * place) / height_in
         bottom = top - ROW_IN / height_in
@@ -133,7 +131,7 @@ def _rows(before: Path, after: Path, edited: str) -> list[_Row]:
 
 def _caption(layer: dict[str, Any]) -> str:
     words = f" “{layer['transcript']}”" if layer.get("transcript") else ""
-    return textwrap.shorten(f"{layer['view']}: {layer['caption']}{words}", 92, placeholder=" …")
+    return textwrap.shorten(f"{layer['view']}: {layer['caption']}{words}", 86, placeholder=" …")
 
 
 def _column(column: int) -> tuple[float, float]:

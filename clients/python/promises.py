@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -48,6 +49,8 @@ def stem_files(folder: Path) -> dict[str, Path]:
 def sum_error(folder: Path) -> float:
     """Largest difference between the mix and the weighted sum of the stems; full scale is 1.
 
+    Infinite where a stem and the mix are not of one length and channel count.
+
     mix = 10^(master_gain_db/20) · Σ over audible stems of 10^(gain_db/20) · balance(pan) · stem.
     """
     manifest = read_manifest(folder)
@@ -56,6 +59,8 @@ def sum_error(folder: Path) -> float:
     for file in manifest["files"]:
         if file["layer"] is not None and file["audible"]:
             stem = soundfile.read(folder / file["file"], dtype="float64", always_2d=True)[0]
+            if stem.shape != mix.shape:
+                return math.inf
             total += stem * _balance(file["pan"], mix.shape[1]) * _factor(file["gain_db"])
     return float(np.max(np.abs(total * _factor(manifest["master_gain_db"]) - mix), initial=0.0))
 
