@@ -285,7 +285,8 @@ def demo(
         screen.say(f"in {out}: before/, after/, scene.png, report.json")
         if not all(one.kept for one in done.promises):
             raise typer.Exit(BROKEN_PROMISE)
-        screen.next(f"listen to {out / 'before' / 'mix.wav'} and {out / 'after' / 'mix.wav'}")
+        screen.say(f"listen: {out / 'before' / 'mix.wav'}, then {out / 'after' / 'mix.wav'}")
+        screen.next("stemscape serve")
 
 
 def read_scene(path: Path) -> Scene:
