@@ -1,0 +1,206 @@
+"""Which stem renders next, and what a newer edit does to what waits or runs. Pure: no clock, no sockets.
+
+One job runs at a time; a layer has at most one job waiting, and the newest edit wins. The queue decides
+and says what became of which job (`Decision`); telling clients and the worker is the caller's business.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Final, Literal, NamedTuple
+
+from scene_schema.job_states import State
+from scene_schema.rendering import RenderJob
+
+Ending = Literal["cancelled", "superseded"]
+
+DEATHS: Final = 2  # workers that may die under a job before the job is taken for the cause
+
+
+class Move(NamedTuple):
+    """A job's new state."""
+
+    job: str
+    state: State
+
+
+@dataclass(frozen=True)
+class Running:
+    """The job that has the worker. `sent` is False while the worker still loads its model; `ending` is what
+    the job becomes once the worker has stopped it."""
+
+    job: RenderJob
+    sent: bool = False
+    ending: Ending | None = None
+
+
+@dataclass
+class Decision:
+    """What a call changed: the moves in order, and the job that the worker must be told to stop, if any."""
+
+    moves: list[Move] = field(default_factory=list)
+    stop: str | None = None
+
+
+class RenderQueue:
+    """Waiting, running and delivering jobs. A job that ended is forgotten."""
+
+    def __init__(self) -> None:
+        self.waiting: dict[tuple[str, str], RenderJob] = {}  # in the order they will run
+        self.running: Running | None = None
+        self.delivering: dict[str, RenderJob] = {}  # rendered, not yet on disk: nothing stops these
+        self._deaths: dict[str, int] = {}
+
+    def submit(self, job: RenderJob) -> tuple[RenderJob, Decision]:
+        """Takes a job in, and returns the job that will make the stem.
+
+        That is an older one where the same sound is already on its way for this layer. A waiting job for
+        another sound is superseded, and its place in the queue is inherited; a running one is stopped.
+        """
+        for there in self._of_layer(job.scene, job.layer):
+            if there.take == job.take and not self._is_ending(there):
+                decision = Decision()
+                if there.id in self.delivering:  # the layer is back where it was: what came between is moot
+                    decision = self.supersede(job.scene, job.layer)
+                return there, decision
+        decision = Decision()
+        key = (job.scene, job.layer)
+        older = self.waiting.get(key)
+        if older is not None:
+            decision.moves.append(self._end(older, "superseded"))
+        self._stop_running(key, "superseded", decision)
+        self.waiting[key] = job
+        return job, decision
+
+    def supersede(self, scene: str, layer: str) -> Decision:
+        """Nothing that is on its way for this layer is wanted any more."""
+        decision = Decision()
+        older = self.waiting.pop((scene, layer), None)
+        if older is not None:
+            decision.moves.append(self._end(older, "superseded"))
+        self._stop_running((scene, layer), "superseded", decision)
+        return decision
+
+    def cancel(self, job_id: str) -> Decision:
+        """Somebody asked for this job to stop. Nothing happens to one that is delivering or ended."""
+        decision = Decision()
+        for key, job in self.waiting.items():
+            if job.id == job_id:
+                del self.waiting[key]
+                decision.moves.append(self._end(job, "cancelled"))
+                return decision
+        if self.running is not None and self.running.job.id == job_id:
+            self._stop_running((self.running.job.scene, self.running.job.layer), "cancelled", decision)
+        return decision
+
+    def head(self) -> RenderJob | None:
+        """The job to run next; None where the worker is taken or nothing waits."""
+        return next(iter(self.waiting.values()), None) if self.running is None else None
+
+    def advance(self) -> None:
+        """Gives the worker to the job at the head."""
+        job = self.head()
+        assert job is not None
+        del self.waiting[job.scene, job.layer]
+        self.running = Running(job)
+
+    def sent(self) -> None:
+        """The running job has gone out to the worker: from here it has to be stopped there."""
+        assert self.running is not None
+        self.running = replace(self.running, sent=True)
+
+    def rendered(self, job_id: str) -> Decision:
+        """The worker is done with the running job: it delivers, or ends as it was already bound to."""
+        running = self._take_running(job_id)
+        if running is None:
+            return Decision()
+        if running.ending is not None:
+            return Decision([self._end(running.job, running.ending)])
+        self.delivering[job_id] = running.job
+        return Decision([Move(job_id, "delivering")])
+
+    def gave_up(self, job_id: str) -> Decision:
+        """The worker stopped the running job or failed at it: `failed`, unless it was being stopped."""
+        running = self._take_running(job_id)
+        return (
+            Decision() if running is None else Decision([self._end(running.job, running.ending or "failed")])
+        )
+
+    def found(self, job_id: str) -> Decision:
+        """The sound of the running job is there already, made for another layer: done without a render."""
+        running = self._take_running(job_id)
+        return Decision() if running is None else Decision([self._end(running.job, "done")])
+
+    def delivered(self, job_id: str, state: Literal["done", "failed"]) -> Decision:
+        """A delivering job has its take on disk, or could not be kept."""
+        job = self.delivering.pop(job_id, None)
+        return Decision() if job is None else Decision([self._end(job, state)])
+
+    def worker_lost(self) -> Decision:
+        """The worker died. Its job goes first in the queue again, once; the second death is its last."""
+        running = self.running
+        if running is None:
+            return Decision()
+        self.running = None
+        job = running.job
+        if running.ending is not None:
+            return Decision([self._end(job, running.ending)])
+        self._deaths[job.id] = self._deaths.get(job.id, 0) + 1
+        if self._deaths[job.id] >= DEATHS:
+            return Decision([self._end(job, "failed")])
+        self.waiting = {(job.scene, job.layer): job, **self.waiting}
+        return Decision([Move(job.id, "queued")])
+
+    def fail_all(self) -> Decision:
+        """There will be no worker: whatever waits or runs fails."""
+        moves = [self._end(job, "failed") for job in self.waiting.values()]
+        self.waiting.clear()
+        if self.running is not None:
+            moves.append(self._end(self.running.job, self.running.ending or "failed"))
+            self.running = None
+        return Decision(moves)
+
+    def positions(self) -> dict[str, int]:
+        """How many jobs are ahead of each waiting one."""
+        ahead = 0 if self.running is None else 1
+        return {job.id: ahead + place for place, job in enumerate(self.waiting.values())}
+
+    def job_of(self, scene: str, layer: str) -> RenderJob | None:
+        """The newest job on its way for this layer."""
+        jobs = self._of_layer(scene, layer)
+        return jobs[0] if jobs else None
+
+    def jobs(self) -> list[RenderJob]:
+        """Every job on its way: delivering, running, then waiting in order."""
+        running = [] if self.running is None else [self.running.job]
+        return [*self.delivering.values(), *running, *self.waiting.values()]
+
+    def _of_layer(self, scene: str, layer: str) -> list[RenderJob]:
+        """Newest first."""
+        return [job for job in reversed(self.jobs()) if (job.scene, job.layer) == (scene, layer)]
+
+    def _is_ending(self, job: RenderJob) -> bool:
+        running = self.running
+        return running is not None and running.job.id == job.id and running.ending is not None
+
+    def _stop_running(self, key: tuple[str, str], ending: Ending, decision: Decision) -> None:
+        running = self.running
+        if running is None or (running.job.scene, running.job.layer) != key or running.ending is not None:
+            return
+        if running.sent:
+            self.running = replace(running, ending=ending)
+            decision.stop = running.job.id
+        else:
+            self.running = None
+            decision.moves.append(self._end(running.job, ending))
+
+    def _take_running(self, job_id: str) -> Running | None:
+        running = self.running
+        if running is None or running.job.id != job_id:
+            return None
+        self.running = None
+        return running
+
+    def _end(self, job: RenderJob, state: State) -> Move:
+        self._deaths.pop(job.id, None)
+        return Move(job.id, state)
