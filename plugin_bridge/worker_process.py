@@ -1,0 +1,223 @@
+"""The engine worker as a child process: started, watched, fed, started again when it dies.
+
+Knows processes and the worker's socket; what its messages mean is for the job desk. The child ends when
+its standard input closes, and that happens whichever way this process ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import zmq
+import zmq.asyncio
+
+from plugin_bridge.config import BridgeConfig
+from scene_schema.capabilities import Capabilities
+from scene_schema.envelope import Envelope, decode, encode, envelope_for
+from scene_schema.errors import Refused
+from scene_schema.messages import Failure, WorkerBroken, WorkerReady, WorkerStatus
+
+log = logging.getLogger("stemscape.worker")
+
+Heard = Callable[[Envelope], Awaitable[None]]
+Changed = Callable[[WorkerStatus], Awaitable[None]]
+State = Literal["starting", "loading", "ready", "rendering", "lost", "failed", "stopped"]
+
+_IPC_CHARS: Final = 90  # the kernel takes 104 to 108 in a socket's path
+_LAST_WORDS_S: Final = 0.1  # what a worker said just before it ended may still be on its way
+
+
+class WorkerProcess:
+    """One worker and its successors. Call `start` once and `stop` at the end."""
+
+    def __init__(self, config: BridgeConfig, model: Capabilities) -> None:
+        self._config = config
+        self._model = model
+        self._status = WorkerStatus(state="starting")
+        self._context = zmq.asyncio.Context()
+        self._folder = tempfile.TemporaryDirectory(prefix="stemscape-", ignore_cleanup_errors=True)
+        self._socket: zmq.asyncio.Socket | None = None
+        self._route = b""
+        self._child: subprocess.Popen[bytes] | None = None
+        self._backoff_s = config.backoff_first_s
+        self._task: asyncio.Task[None] | None = None
+        self._stopping = False
+
+    @property
+    def status(self) -> WorkerStatus:
+        return self._status
+
+    def start(self, heard: Heard, changed: Changed) -> None:
+        """Starts a worker, and another one whenever it dies. The callbacks must not raise."""
+        self._heard, self._changed = heard, changed
+        self._task = asyncio.get_running_loop().create_task(self._supervise())
+
+    def send(self, message: Envelope) -> None:
+        """Hands the worker a message. One that died meanwhile loses it: its exit is the news."""
+        if self._socket is None or not self._route:
+            return
+        frames = [self._route, *encode(message)]
+        sent = asyncio.ensure_future(self._socket.send_multipart(frames, flags=zmq.NOBLOCK))
+        if error := sent.exception():  # without blocking it is done at once
+            log.warning("the worker did not take %s: %s", message.type, error)
+        if message.type == "render":
+            self._status = self._status.model_copy(update={"state": "rendering"})
+
+    def kill(self) -> None:
+        """Ends a worker that cannot be reasoned with; another one follows."""
+        if self._child is not None and self._child.poll() is None:
+            self._child.kill()
+
+    async def stop(self) -> None:
+        """Ends the worker for good: by closing its input, and if that is not enough, by force."""
+        self._stopping = True
+        if self._child is not None and self._child.stdin is not None:
+            self._child.stdin.close()
+        if self._task is not None:
+            _done, late = await asyncio.wait({self._task}, timeout=self._config.worker_exit_s)
+            if late:
+                self.kill()
+                await asyncio.wait(late)
+        self._context.destroy(linger=0)
+        self._folder.cleanup()
+
+    # --- lives ------------------------------------------------------------------------------------------
+
+    async def _supervise(self) -> None:
+        number = 0
+        while not self._stopping:
+            number += 1
+            await self._become("starting", pid=None, detail="")
+            how = await self._live(number)
+            if self._stopping or self._status.state == "failed":
+                break
+            log.error("the worker %s; starting another in %g s", how, self._backoff_s)
+            restarts = self._status.restarts + 1
+            await self._become("lost", detail=how, restarts=restarts)
+            await self._sleep(self._backoff_s)
+            self._backoff_s = min(2.0 * self._backoff_s, self._config.backoff_longest_s)
+        if self._status.state != "failed":
+            await self._become("stopped", pid=None, detail="")
+
+    async def _live(self, number: int) -> str:
+        """One worker from start to end; returns how it ended. Every life has its own socket, so that no
+        worker ever answers for the one before it."""
+        socket = self._context.socket(zmq.ROUTER)
+        socket.setsockopt(zmq.LINGER, 0)
+        socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
+        self._socket, self._route = socket, b""
+        try:
+            try:
+                child = self._spawn(self._bind(socket, number))
+            except (OSError, zmq.ZMQError) as error:
+                return f"could not be started: {error}"
+            self._child = child
+            if self._stopping and child.stdin is not None:
+                child.stdin.close()
+            await self._become("loading", pid=child.pid)
+            await self._listen(socket, asyncio.ensure_future(asyncio.to_thread(child.wait)))
+            return _ending(child.returncode)
+        finally:
+            self._socket, self._child = None, None
+            socket.close()
+
+    async def _listen(self, socket: zmq.asyncio.Socket, ended: asyncio.Future[Any]) -> None:
+        """Passes the worker's messages on until it has ended and its last words are heard."""
+        while True:
+            receiving: asyncio.Future[Any] = asyncio.ensure_future(socket.recv_multipart())
+            await asyncio.wait({receiving, ended}, return_when=asyncio.FIRST_COMPLETED)
+            if not receiving.done():
+                await asyncio.wait({receiving}, timeout=_LAST_WORDS_S)
+            if not receiving.done():
+                receiving.cancel()
+                return
+            await self._hear(receiving.result())
+
+    async def _hear(self, frames: list[bytes]) -> None:
+        route, *rest = frames
+        try:
+            message = decode(rest)
+            if message.type == "worker.ready":
+                await self._note_ready(route, WorkerReady.model_validate(message.content))
+                return
+            if message.type == "worker.broken":
+                await self._give_up(WorkerBroken.model_validate(message.content).failure)
+                return
+        except (Refused, ValueError) as error:
+            log.error("the worker said what cannot be read: %s", error)
+            self.kill()
+            return
+        await self._heard(message)
+        if message.type in ("render.done", "render.failed", "render.stopped"):
+            self._backoff_s = self._config.backoff_first_s
+            if self._child is not None and self._child.poll() is None:
+                await self._become("ready")
+
+    async def _note_ready(self, route: bytes, ready: WorkerReady) -> None:
+        loaded, told = ready.model, self._model
+        if (loaded.name, loaded.weights_sha256) != (told.name, told.weights_sha256):
+            self.kill()
+            await self._give_up(
+                Failure(
+                    code="model_failed",
+                    message=f"the worker loaded other weights than model '{told.name}' describes",
+                    remedy="Stop the engine, install it again, start it.",
+                )
+            )
+            return
+        log.info("the worker is ready on %s after %.2f s", ready.device, ready.load_s)
+        self._route = route
+        await self._become("ready", detail=ready.device)
+
+    async def _give_up(self, failure: Failure) -> None:
+        """No worker will do better: the model itself cannot be used."""
+        await self._heard(envelope_for("worker.broken", WorkerBroken(failure=failure)))
+        await self._become("failed", detail=failure.message)
+
+    # --- the process ------------------------------------------------------------------------------------
+
+    def _bind(self, socket: zmq.asyncio.Socket, number: int) -> str:
+        path = Path(self._folder.name) / f"{number}"
+        path.parent.mkdir(mode=0o700, exist_ok=True)  # some systems sweep their temporary folder
+        if sys.platform == "win32" or len(str(path)) > _IPC_CHARS:
+            socket.bind("tcp://127.0.0.1:*")
+        else:
+            socket.bind(f"ipc://{path}")  # the folder is its owner's alone
+        return socket.getsockopt_string(zmq.LAST_ENDPOINT)
+
+    def _spawn(self, endpoint: str) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "engine.worker", "--endpoint", endpoint]
+        command += ["--model", self._config.model, "--threads", str(self._config.worker_threads)]
+        own_group: dict[str, Any] = (
+            {"creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)}
+            if sys.platform == "win32"
+            else {"start_new_session": True}  # Ctrl-C is for the bridge, which ends the worker in order
+        )
+        # standard output belongs to the bridge's one line, so the worker's goes to the log
+        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=2, **own_group)
+
+    async def _become(self, state: State, **fields: Any) -> None:
+        status = self._status.model_copy(update={"state": state, **fields})
+        self._status = status
+        await self._changed(status)
+
+    async def _sleep(self, seconds: float) -> None:
+        deadline = asyncio.get_running_loop().time() + seconds
+        while not self._stopping and asyncio.get_running_loop().time() < deadline:
+            await asyncio.sleep(0.05)
+
+
+def _ending(returncode: int) -> str:
+    if returncode < 0:
+        with suppress(ValueError):
+            return f"was ended by {signal.Signals(-returncode).name}"
+    return f"ended with status {returncode}"
