@@ -1,0 +1,387 @@
+"""Render jobs from request to take: joins queue, worker, audio store and events. No sockets.
+
+The queue decides; this carries the decisions out and keeps what clients see of each job (`JobStatus`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from itertools import islice
+from typing import Any, Final, Protocol
+
+import numpy as np
+from pydantic import BaseModel
+
+from engine.audio import peak_db, rms_db
+from plugin_bridge import planner
+from plugin_bridge.audio_store import Audio, AudioStore
+from plugin_bridge.config import BridgeConfig
+from plugin_bridge.guard import guarded
+from plugin_bridge.planner import Standing
+from plugin_bridge.render_pace import RenderPace
+from plugin_bridge.render_queue import Decision, RenderQueue
+from plugin_bridge.scene_store import SceneStore
+from scene_schema.capabilities import Capabilities
+from scene_schema.envelope import Envelope, envelope_for
+from scene_schema.errors import Refused, shown
+from scene_schema.job_states import FINAL, State, check_move
+from scene_schema.messages import (
+    FROM_WORKER,
+    CancelJob,
+    Failure,
+    JobStatus,
+    RenderDone,
+    RenderFailed,
+    RenderProgress,
+    RenderStopped,
+    TakeReady,
+    WorkerBroken,
+    WorkerStatus,
+)
+from scene_schema.rendering import RenderJob, Take
+
+log = logging.getLogger("stemscape.bridge")
+
+FINISHED_KEPT: Final = 1000  # for clients that missed a job's last event; hours of work at any pace
+POSITIONS_TOLD: Final = 32  # a full scene's worth; jobs further behind are told when they come nearer
+
+Announce = Callable[[str, str, BaseModel, str], None]
+"""Tells everyone: topic, event type, content, id of the message that caused it."""
+
+
+class Worker(Protocol):
+    """What the desk needs of the worker's process."""
+
+    @property
+    def status(self) -> WorkerStatus: ...
+
+    def send(self, message: Envelope) -> None: ...
+
+    def kill(self) -> None: ...
+
+
+class JobDesk:
+    """All jobs of a bridge. To be used from the event loop's thread only."""
+
+    def __init__(
+        self,
+        config: BridgeConfig,
+        model: Capabilities,
+        store: SceneStore,
+        audio: AudioStore,
+        worker: Worker,
+        announce: Announce,
+        clock: Callable[[], float],
+    ) -> None:
+        self._config = config
+        self._model = model
+        self._store = store
+        self._audio = audio
+        self._worker = worker
+        self._announce = announce
+        self._clock = clock
+        self._queue = RenderQueue()
+        self._pace = RenderPace()
+        self._statuses: dict[str, JobStatus] = {}  # jobs on their way
+        self._finished: OrderedDict[str, JobStatus] = OrderedDict()
+        self._causes: dict[str, str] = {}
+        self._positions: dict[str, int] = {}
+        self._step_told_s = 0.0
+        self._broken: Failure | None = None  # why there will be no worker
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+
+    # --- what clients ask -------------------------------------------------------------------------------
+
+    def submit(self, scene: str, revision: int, wanted: Sequence[Standing], cause: str) -> list[JobStatus]:
+        """Jobs that will make these layers fresh; ones on their way already are returned, not doubled."""
+        taken: list[str] = []
+        for one in wanted:
+            job = RenderJob(
+                id=uuid.uuid4().hex, scene=scene, layer=one.layer.id, revision=revision, request=one.request
+            )
+            kept, decision = self._queue.submit(job)
+            self._carry_out(decision)
+            if kept is job:
+                self._statuses[job.id] = JobStatus(
+                    job=job.id, scene=scene, layer=job.layer, revision=revision, state="queued"
+                )
+                self._causes[job.id] = cause
+                self._tell(job.id)
+            taken.append(kept.id)
+        statuses = [self.get(job_id) for job_id in taken]
+        self._positions = self._queue.positions()
+        self._pump()
+        return statuses
+
+    def supersede(self, scene: str, layers: Sequence[str]) -> None:
+        """Whatever is on its way for these layers is wanted no more."""
+        for layer in layers:
+            self._carry_out(self._queue.supersede(scene, layer))
+        self._pump()
+
+    def cancel(self, job_id: str) -> JobStatus:
+        """Asks a job to stop, and returns how it stands now. Raises `Refused` (`not_found`)."""
+        self.get(job_id)
+        self._carry_out(self._queue.cancel(job_id))
+        self._pump()
+        return self.get(job_id)
+
+    def get(self, job_id: str) -> JobStatus:
+        """How a job stands. Raises `Refused` (`not_found`)."""
+        if job_id in self._statuses:
+            return self._seen(self._statuses[job_id], self._outlook())
+        if job_id in self._finished:
+            return self._finished[job_id]
+        raise Refused(
+            "not_found",
+            f"there is no job {shown(job_id)}",
+            remedy=f"Jobs end with the engine that made them; it keeps the last {FINISHED_KEPT}.",
+        )
+
+    def job_of(self, scene: str, layer: str) -> str | None:
+        """The job on its way for a layer."""
+        job = self._queue.job_of(scene, layer)
+        return None if job is None else job.id
+
+    def active(self) -> list[JobStatus]:
+        """Every job on its way, in order."""
+        outlook = self._outlook()
+        return [self._seen(self._statuses[job.id], outlook) for job in self._queue.jobs()]
+
+    async def close(self) -> None:
+        """Ends every job; takes that are being written are still kept."""
+        failure = Failure(
+            code="shutting_down", message="the engine was stopped", remedy="Start it and render again."
+        )
+        self._broken = failure
+        self._carry_out(self._queue.fail_all(), error=failure)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    # --- what the worker says ---------------------------------------------------------------------------
+
+    def worker_changed(self, status: WorkerStatus) -> None:
+        """The worker's process started, got ready, died or was stopped."""
+        self._announce("engine", "event.worker", status, "")
+        if status.state == "lost":
+            lost = Failure(
+                code="worker_lost",
+                message=f"the engine worker died twice under this job ({status.detail})",
+                remedy="Render again; a shorter scene or fewer programs beside it may fit into memory.",
+            )
+            self._carry_out(self._queue.worker_lost(), error=lost)
+        self._pump()
+
+    def heard(self, message: Envelope) -> None:
+        """One message of the worker's. What it says of a job that is over is dropped."""
+        content = FROM_WORKER[message.type].model_validate(message.content)
+        if isinstance(content, RenderProgress):
+            self._progress(content)
+        elif isinstance(content, RenderDone):
+            self._rendered(content, message.binary)
+        elif isinstance(content, RenderFailed):
+            self._carry_out(self._queue.gave_up(content.job), error=content.failure)
+        elif isinstance(content, RenderStopped):
+            unasked = Failure(code="internal", message="the worker stopped this job of its own accord")
+            self._carry_out(self._queue.gave_up(content.job), error=unasked)
+        elif isinstance(content, WorkerBroken):
+            self._broken = content.failure
+        self._pump()
+
+    def _progress(self, progress: RenderProgress) -> None:
+        running = self._queue.running
+        if running is None or running.job.id != progress.job or running.ending is not None:
+            return
+        known = self._statuses[progress.job]
+        self._statuses[progress.job] = known.model_copy(
+            update={"stage": progress.stage, "step": progress.step, "steps": progress.steps}
+        )
+        now_s = self._clock()
+        soon = now_s - self._step_told_s < self._config.step_interval_s
+        if not soon or progress.step == progress.steps or known.stage != progress.stage:
+            self._step_told_s = now_s
+            self._tell(progress.job)
+
+    def _rendered(self, done: RenderDone, binary: tuple[bytes, ...]) -> None:
+        self._carry_out(self._queue.rendered(done.job))
+        job = self._queue.delivering.get(done.job)
+        if job is not None:  # otherwise it was being stopped, and stays so
+            self._pace.add(done.rendered_s, job.request.duration_s)
+            task = asyncio.get_running_loop().create_task(self._deliver(job, done, binary))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _deliver(self, job: RenderJob, done: RenderDone, binary: tuple[bytes, ...]) -> None:
+        take = await guarded(self._causes[job.id], self._keep(job, done, binary))
+        if isinstance(take, Failure):
+            self._carry_out(self._queue.delivered(job.id, "failed"), error=take)
+        else:
+            self._announce_take(job, take)
+            self._carry_out(self._queue.delivered(job.id, "done"), take=take.id)
+        self._pump()
+
+    async def _keep(self, job: RenderJob, done: RenderDone, binary: tuple[bytes, ...]) -> Take:
+        take = await asyncio.to_thread(_write, self._audio, self._model, job, done, binary)
+        self._store.add_take(take, job.scene, self._stems_made(job))
+        return take
+
+    def _stems_made(self, job: RenderJob) -> dict[str, str]:
+        """The layer plays the new take, unless it is gone, or fresh by another take while this one came."""
+        kept = self._store.get(job.scene)
+        stems = self._store.stems(job.scene)
+        for one in planner.standing(kept.scene, self._model, self._store.takes, stems):
+            if one.layer.id == job.layer and (one.wanted == job.take or one.stem != "fresh"):
+                return {job.layer: job.take}
+        return {}
+
+    # --- carrying out -----------------------------------------------------------------------------------
+
+    def _pump(self) -> None:
+        """Gives the worker its next job, if it can take one."""
+        if self._broken is not None:
+            self._carry_out(self._queue.fail_all(), error=self._broken)
+        while (job := self._queue.head()) is not None:
+            if any(other.take == job.take for other in self._queue.delivering.values()):
+                break  # the same sound is on its way to the disk for another layer
+            self._queue.advance()
+            if job.take not in self._store.takes:
+                break
+            self._store.set_stem(job.scene, job.layer, job.take)
+            self._announce_take(job, self._store.take(job.take))
+            self._carry_out(self._queue.found(job.id), take=job.take)
+        self._start()
+        self._tell_positions()
+
+    def _start(self) -> None:
+        running = self._queue.running
+        if running is None or running.sent:
+            return
+        state = self._worker.status.state
+        if state == "ready":
+            self._worker.send(envelope_for("render", running.job))
+            self._queue.sent()
+            self._move(running.job.id, "running")
+        elif state != "rendering" and self._statuses[running.job.id].state == "queued":
+            self._move(running.job.id, "loading")
+
+    def _carry_out(
+        self, decision: Decision, *, error: Failure | None = None, take: str | None = None
+    ) -> None:
+        for move in decision.moves:
+            fields: dict[str, Any] = {"take": take} if move.state == "done" else {}
+            if move.state == "failed":
+                fields = {"error": error}
+            elif move.state == "queued":
+                fields = {"stage": "", "step": 0, "steps": 0}
+            self._move(move.job, move.state, **fields)
+        if decision.stop is not None:
+            self._worker.send(envelope_for("cancel", CancelJob(job=decision.stop)))
+            self._timers[decision.stop] = asyncio.get_running_loop().call_later(
+                self._config.cancel_s, self._worker_hangs, decision.stop
+            )
+
+    def _worker_hangs(self, job_id: str) -> None:
+        log.error("job %s did not stop within %g s: killing its worker", job_id, self._config.cancel_s)
+        self._worker.kill()
+
+    def _move(self, job_id: str, state: State, **fields: Any) -> None:
+        status = self._statuses[job_id]
+        check_move(status.state, state)
+        self._statuses[job_id] = status.model_copy(update={"state": state, **fields})
+        self._tell(job_id)
+        if state in FINAL:
+            self._finished[job_id] = self._statuses.pop(job_id)
+            self._causes.pop(job_id)
+            if timer := self._timers.pop(job_id, None):
+                timer.cancel()
+            while len(self._finished) > FINISHED_KEPT:
+                self._finished.popitem(last=False)
+
+    # --- telling ----------------------------------------------------------------------------------------
+
+    def _tell(self, job_id: str) -> None:
+        status = self._seen(self._statuses[job_id], self._outlook())
+        self._announce(f"scene.{status.scene}", "event.job", status, self._causes[job_id])
+
+    def _tell_positions(self) -> None:
+        outlook = self._outlook()
+        positions = dict(islice(self._queue.positions().items(), POSITIONS_TOLD))
+        for job_id, position in positions.items():
+            if self._positions.get(job_id) != position:
+                status = self._seen(self._statuses[job_id], outlook)
+                self._announce(f"scene.{status.scene}", "event.job", status, self._causes[job_id])
+        self._positions = positions
+
+    def _announce_take(self, job: RenderJob, take: Take) -> None:
+        ready = TakeReady(scene=job.scene, layer=job.layer, revision=job.revision, take=take)
+        self._announce(f"scene.{job.scene}", "event.take", ready, self._causes[job.id])
+
+    def _outlook(self) -> dict[str, float | None]:
+        """Job → seconds until it is done, everything before it included."""
+        outlook: dict[str, float | None] = {}
+        total_s = 0.0
+        for job in self._queue.jobs():
+            own_s = self._seconds_left(job)
+            if own_s is None:  # nothing has been rendered yet, so nothing is known of those behind it either
+                return outlook
+            total_s += own_s
+            outlook[job.id] = round(total_s, 3)
+        return outlook
+
+    def _seconds_left(self, job: RenderJob) -> float | None:
+        status = self._statuses.get(job.id)
+        if status is not None and status.state == "delivering":
+            return 0.0
+        whole_s = self._pace.seconds_for(job.request.duration_s)
+        if whole_s is None or status is None or not status.steps or status.stage == "text":
+            return whole_s
+        return whole_s * (1.0 - status.step / status.steps) if status.stage == "sampling" else 0.0
+
+    def _seen(self, status: JobStatus, outlook: dict[str, float | None]) -> JobStatus:
+        """The status with what is true only now: place in the queue, and time left."""
+        if status.state in FINAL:
+            return status
+        return status.model_copy(
+            update={
+                "position": self._queue.positions().get(status.job),
+                "seconds_left": outlook.get(status.job),
+            }
+        )
+
+
+def _write(
+    store: AudioStore, model: Capabilities, job: RenderJob, done: RenderDone, binary: tuple[bytes, ...]
+) -> Take:
+    """Checks a render and writes its audio. Runs in a thread. Raises `Refused` (`internal`)."""
+    expected = (round(job.request.duration_s * model.rate_hz), model.channels, model.rate_hz)
+    came = (done.length_samples, done.channels, done.rate_hz)
+    size_bytes = len(binary[0]) if binary else 0
+    if came != expected or size_bytes != 4 * done.length_samples * done.channels:
+        raise _not_sane(f"expected samples, channels, Hz of {expected}, got {came} in {size_bytes} bytes")
+    samples = np.frombuffer(binary[0], dtype="<f4").reshape(done.length_samples, done.channels)
+    if not np.isfinite(samples).all():
+        raise _not_sane("there are samples that are not numbers")
+    samples = samples.astype(np.float32, copy=False)
+    return Take(
+        id=job.take,
+        request=job.request,
+        audio_sha256=store.write(Audio(samples, done.rate_hz)),
+        rate_hz=done.rate_hz,
+        channels=done.channels,
+        length_samples=done.length_samples,
+        peak_db=peak_db(samples),
+        rms_db=rms_db(samples),
+        rendered_s=done.rendered_s,
+    )
+
+
+def _not_sane(what: str) -> Refused:
+    return Refused(
+        "internal",
+        f"the render is not what was asked for: {what}",
+        remedy="Change the layer's seed and render again; please report it with the caption.",
+    )
