@@ -1,0 +1,58 @@
+"""One engine from start to stop: opens the data folder and the door, keeps a worker, ends all in order."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+
+from engine.checkpoint import describe
+from plugin_bridge.audio_store import AudioStore
+from plugin_bridge.bridge import Addresses, Bridge
+from plugin_bridge.config import BridgeConfig
+from plugin_bridge.doors.zmq_door import ZmqDoor
+from plugin_bridge.journal import Journal
+from plugin_bridge.scene_store import SceneStore
+from plugin_bridge.worker_process import WorkerProcess
+
+Ready = Callable[[str, Addresses], None]
+"""Told the session and the addresses once the door is open; the worker may still be loading."""
+
+
+async def serve(config: BridgeConfig, ready: Ready) -> None:
+    """Runs until a signal or a client says stop. Raises `Refused` where it cannot start."""
+    async with AsyncExitStack() as closing:  # what is opened last is closed first
+        model = describe(config.model)
+        journal = Journal(config.data_dir / "journal.sqlite")
+        closing.callback(journal.close)
+        door = ZmqDoor(config)
+        closing.push_async_callback(door.close)
+        worker = WorkerProcess(config, model)
+        closing.push_async_callback(worker.stop)
+        bridge = Bridge(
+            config,
+            model,
+            SceneStore(journal),
+            AudioStore(config.data_dir / "audio"),
+            worker,
+            door.publish,
+            door.addresses,
+        )
+        closing.push_async_callback(bridge.close)
+        _stop_on_signals(bridge.stopping)
+        door.serve(bridge)
+        worker.start(bridge.heard, bridge.worker_changed)
+        ready(bridge.session, door.addresses)
+        await bridge.stopping.wait()
+
+
+def _stop_on_signals(stopping: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+    names = ("SIGINT", "SIGTERM", "SIGBREAK")  # the last is Windows' way to end a process group
+    for number in (getattr(signal, name) for name in names if hasattr(signal, name)):
+        if sys.platform == "win32":
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stopping.set))
+        else:
+            loop.add_signal_handler(number, stopping.set)
