@@ -1,7 +1,7 @@
 """Captions: what a clip's class and audible traits are called in English.
 
-Words come from synonyms, adjectives and phrases a trait; knows nothing of how a sound is made. A caption never
-claims what is not a trait of the clip, and may leave traits out.
+Words come from synonyms, adjectives and phrases a trait; knows nothing of how a sound is made.
+A caption never claims what is not a trait of the clip, and may leave traits out.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ class Voice:
     nouns: Words  # the first is the plain class noun
     sentences: Words = ()
     traits: dict[str, Trait] = field(default_factory=dict)
+    lone_nouns: Words = ()  # instead of nouns and sentences when only one animal is heard
+    lone_sentences: Words = ()
 
 
 def _pick(rng: Rng, options: Words) -> str:
@@ -157,9 +159,11 @@ ENV: dict[str, Voice] = {
             "many": Trait(
                 ("many", "lively", "several"), ("a dawn chorus", "all singing at once", "in a lively forest")
             ),
-            "one": Trait(("single", "lone"), ("a single bird", "just one bird singing")),
+            "one": Trait(("single", "lone")),
             "distant": WHERE["distant"],
         },
+        ("bird", "songbird", "bird song", "bird call"),
+        ("a bird is singing{}", "a bird sings{}", "a bird calls in the woods{}"),
     ),
     "crickets": Voice(
         ("crickets", "cricket sounds", "chirping crickets", "night insects", "crickets at night"),
@@ -171,12 +175,14 @@ ENV: dict[str, Voice] = {
         ),
         {
             "many": Trait(("many", "several"), ("a field full of crickets",)),
-            "one": Trait(("single", "lone"), ("just one cricket", "a single cricket")),
+            "one": Trait(("single", "lone")),
             "steady": Trait(("steady", "trilling", "continuous")),
             "slow": Trait(("slow", "lazy")),
             "fast": Trait(("fast", "rapid", "busy")),
             "distant": WHERE["distant"],
         },
+        ("cricket", "cricket chirp", "chirping cricket", "night insect"),
+        ("a cricket chirps{}", "a cricket is chirping at night{}", "one insect sings in the dark{}"),
     ),
     "fire": Voice(
         ("fire", "campfire", "fireplace", "crackling fire", "burning wood"),
@@ -348,8 +354,10 @@ ENV: dict[str, Voice] = {
         ("frogs are croaking{}", "frogs croak at a pond{}", "frogs call at night{}", "croaks from a swamp{}"),
         {
             "many": Trait(("many", "several"), ("in chorus",)),
-            "one": Trait(("single", "lone"), ("just one frog", "a single frog")),
+            "one": Trait(("single", "lone")),
         },
+        ("frog", "croaking frog", "frog croak", "pond frog"),
+        ("a frog is croaking{}", "a frog croaks at a pond{}", "a frog calls at night{}"),
     ),
 }
 
@@ -361,7 +369,7 @@ MATERIALS: dict[str, Trait] = {
 
 @dataclass(frozen=True)
 class Hit:
-    """How an effect is named: singular and plural nouns in the same order, and sentences for one and for many."""
+    """How an effect is named: singular and plural nouns in the same order, sentences for one and for many."""
 
     one: Words
     many: Words
@@ -421,6 +429,7 @@ SFX: dict[str, Hit] = {
         ("clock ticks", "ticks", "ticks of a clock", "clock ticking"),
         ("a clock ticks once{}",),
         ("a clock is ticking{}", "a clock ticks{}", "a clock ticks {n} times{}", "tick tock{}"),
+        {"small": Trait(("tiny", "thin", "small")), "large": Trait(("deep", "heavy", "big"))},
     ),
     "beep": Hit(
         ("beep", "electronic beep", "bleep", "computer beep"),
@@ -593,9 +602,27 @@ def _say(rng: Rng, traits: tuple[str, ...], words: dict[str, Trait], *, most: in
         elif adjs:
             adjectives.append(_pick(rng, adjs))
     joint = ", " if len(adjectives) > 1 and rng.random() < 0.4 else " "
-    return Said(
-        joint.join(adjectives), " ".join(phrases[:2]) if rng.random() < 0.6 else ", ".join(phrases[:2])
-    )
+    return Said(joint.join(adjectives), "".join(map(_after, phrases[:2])).lstrip(" ,"))
+
+
+_APPOSITIONS = (
+    "a ",
+    "just ",
+    "drizzle",
+    "barely",
+    "tape hiss",
+    "all singing",
+    "bubbles ",
+    "thunder ",
+    "waltz",
+)
+
+
+def _after(phrase: str) -> str:
+    """The phrase as it follows a noun: " on a roof", but ", a light breeze"."""
+    if not phrase:
+        return ""
+    return f", {phrase}" if phrase.startswith(_APPOSITIONS) else f" {phrase}"
 
 
 _OPENERS = (
@@ -614,11 +641,14 @@ def env_caption(rng: Rng, label: str, traits: tuple[str, ...]) -> str:
     """A caption of an environment clip, e.g. "heavy rain drumming on the roof"."""
     voice = ENV[label]
     said = _say(rng, traits, voice.traits)
-    noun = _pick(rng, voice.nouns)
-    phrase = f" {said.phrases}" if said.phrases else ""
+    lone = "one" in traits and bool(voice.lone_nouns)
+    nouns = voice.lone_nouns if lone else voice.nouns
+    sentences = voice.lone_sentences if lone else voice.sentences
+    noun = _pick(rng, nouns)
+    phrase = _after(said.phrases)
     draw = rng.random()
     if draw < 0.06:
-        text = voice.nouns[0]
+        text = nouns[0]
     elif draw < 0.12:
         text = noun
     elif draw < 0.40:
@@ -628,13 +658,14 @@ def env_caption(rng: Rng, label: str, traits: tuple[str, ...]) -> str:
     elif draw < 0.60:
         text = f"{noun}, {said.adjectives}{phrase}" if said.adjectives else f"{noun},{phrase}"
     elif draw < 0.82:
-        text = _pick(rng, voice.sentences).replace("{}", phrase)
+        text = _pick(rng, sentences).replace("{}", phrase)
         if said.adjectives:
             text = f"{text}, {said.adjectives}"
     elif draw < 0.90 and said.phrases:
         text = f"{said.phrases}, {said.adjectives} {noun}"
     else:
-        text = f"{said.adjectives} {noun}{phrase}{_pick(rng, ('', ' in the background', ' all around', ' continuously'))}"
+        ending = _pick(rng, ("", " in the background", " all around", " continuously"))
+        text = f"{said.adjectives} {noun}{phrase}{ending}"
     return _case(rng, text)
 
 
@@ -643,7 +674,7 @@ def sfx_caption(rng: Rng, label: str, traits: tuple[str, ...], hits: int) -> str
     hit = SFX[label]
     words = {**SIZES, **WHERE, **PACE, **hit.traits}
     said = _say(rng, traits, words)
-    phrase = f" {said.phrases}" if said.phrases else ""
+    phrase = _after(said.phrases)
     number = int(rng.integers(min(len(hit.one), len(hit.many))))
     noun = hit.one[number] if hits == 1 else hit.many[number]
     described = f"{said.adjectives} {noun}".strip()
@@ -672,7 +703,8 @@ def sfx_caption(rng: Rng, label: str, traits: tuple[str, ...], hits: int) -> str
         if said.adjectives and rng.random() < 0.7:
             text = f"{text}, {said.adjectives}"
     elif draw < 0.90:
-        text = f"{_pick(rng, ('the sound of', 'sound of', 'we hear'))} {article(described) if hits == 1 and label != 'thunder' else described}{phrase}"
+        opener = _pick(rng, ("the sound of", "sound of", "we hear"))
+        text = f"{opener} {article(described) if hits == 1 and label != 'thunder' else described}{phrase}"
     else:
         detail = ", ".join(part for part in (said.adjectives, said.phrases) if part)
         text = f"{noun}, {detail}" if detail else noun
@@ -695,7 +727,7 @@ GROOVES: dict[str, Words] = {
     "fast": ("fast", "driving", "energetic", "upbeat"),
 }
 TEMPOS: dict[str, Words] = {
-    "slow": ("slow", "slowly played", "slow-tempo"),
+    "slow": ("slow", "unhurried", "slow-tempo"),
     "medium": ("medium-tempo", "mid-tempo", "moderate"),
     "fast": ("fast", "quick", "fast-paced", "up-tempo"),
 }
@@ -764,7 +796,7 @@ def music_caption(rng: Rng, tune: Tune) -> str:
         f"at {round(tune.bpm)} bpm",
         f"{round(tune.bpm)} bpm",
         key,
-        f"{tempo} tempo".replace("-tempo tempo", " tempo"),
+        f"{tune.speed} tempo",
     ]
     if tune.beats_per_bar == 3:
         extras += ["in three-four time", "waltz", "in 3/4"]
@@ -790,20 +822,11 @@ def music_caption(rng: Rng, tune: Tune) -> str:
             else f"{mood} {style}{noun}, {extra}"
         )
     elif draw < 0.76:
-        text = f"{_pick(rng, ('someone plays', 'music:', 'background music:'))} {tempo} {plain} {pattern}".replace(
-            f"{pattern} {pattern}", pattern
-        )
+        opener = _pick(rng, ("someone plays", "music:", "background music:"))
+        text = f"{opener} {tempo} {plain} {pattern}"
     elif draw < 0.88:
-        text = f"{article(mood)} {pattern.removesuffix('s') if pattern.endswith('s') else pattern} played on {plain}, {extra}"
-        if pattern in (
-            "chords",
-            "sustained chords",
-            "rhythmic chords",
-            "chords on the beat",
-            "comping chords",
-            "broken chords",
-            "arpeggios",
-        ):
+        text = f"{article(mood)} {pattern} played on {plain}, {extra}"
+        if pattern.endswith(("chords", "arpeggios", "beat")) and pattern != "beat":
             text = f"{mood} {pattern} played on {plain}, {extra}"
     else:
         text = f"{style}{noun}, {mood}, {extra}"
@@ -838,21 +861,23 @@ def speech_caption(rng: Rng, speaking: Speaking) -> str:
     """A caption of a speech clip; it says who speaks and how, never the words."""
     who = _pick(rng, speaking.who)
     said = _say(rng, speaking.traits, MANNERS)
-    phrase = f" {said.phrases}" if said.phrases else ""
+    phrase = _after(said.phrases)
     person = f"{said.adjectives} {who}".strip()
+    verb = _pick(rng, ("speaks", "is speaking", "talks", "says something", "is talking"))
+    opener = _pick(rng, ("speech by", "spoken by", "voice of", "narration by", "words from"))
     draw = rng.random()
     if draw < 0.08:
         text = speaking.who[0]
     elif draw < 0.14:
         text = _pick(rng, ("speech", "someone speaking", "a voice", "talking", "spoken words"))
     elif draw < 0.36:
-        text = f"{article(person)} {_pick(rng, ('speaks', 'is speaking', 'talks', 'says something', 'is talking'))}{phrase}"
+        text = f"{article(person)} {verb}{phrase}"
     elif draw < 0.50:
         text = f"{article(person)} speaking{phrase}"
     elif draw < 0.62:
         text = f"{person} speaking{phrase}"
     elif draw < 0.74:
-        text = f"{_pick(rng, ('speech by', 'spoken by', 'voice of', 'narration by', 'words from'))} {article(person)}{phrase}"
+        text = f"{opener} {article(person)}{phrase}"
     elif draw < 0.88:
         text = f"{person},{phrase}" if phrase else person
     else:

@@ -1,6 +1,7 @@
 """Environment textures: rain, wind, crowds, machines. One function a class.
 
-Each returns its sound, the traits that can be heard in it and its RMS level. Knows nothing of captions' words.
+Each returns its sound, the traits that can be heard in it and its RMS level.
+Knows nothing of captions' words.
 """
 
 from __future__ import annotations
@@ -394,7 +395,7 @@ _VOWELS = (
 
 
 def _babble(rng: Rng, rate: int, n: int, voices: int) -> Wave:
-    """Speech-like murmur without words: syllables of random vowels from several voices, four or so a second."""
+    """Speech-like murmur without words: syllables of random vowels from several voices."""
     slow_rate = 8000
     slow_n = int(n * slow_rate / rate) + 1
     out = np.zeros(slow_n, np.float32)
@@ -648,9 +649,9 @@ def train(rng: Rng, rate: int, n: int) -> Texture:
             t = times(0.12, rate)
             thud = modes(t, [rng.uniform(85, 110), 230, 410], [0.1, 0.07, 0.05], [1.0, 0.7, 0.4], rate)
             click = band(rng, len(t), rate, 700, 3000, slope_db_oct=-3.0) * decay(t, 0.05)
-            place(clacks, thud + 0.35 * click, int((at + offset * rng.uniform(0.97, 1.03)) * rate))
+            place(clacks, thud + 0.6 * click, int((at + offset * rng.uniform(0.97, 1.03)) * rate))
         at += gap
-    out = rumble + 0.5 * air + rng.uniform(1.8, 2.8) * clacks
+    out = rumble + 0.5 * air + rng.uniform(3.0, 4.5) * clacks
     return Texture(out, (pace,), (-28.0 if pace == "slow" else -24.5) + rng.uniform(-1.2, 1.2))
 
 

@@ -52,7 +52,8 @@ class Utterance:
     """Spoken text: audio (samples,) in −1..1 at rate_hz, its phonemes and where words begin.
 
     symbols[i] sounds from starts[i] to stops[i] (samples); pauses inside the utterance are symbols "_".
-    word_starts[j] is the index into symbols at which the j-th spoken word begins; word_chars[j] its place in the text.
+    word_starts[j] is the index into symbols at which the j-th spoken word begins; word_chars[j] is that
+    word's place in the text, counted from 1.
     """
 
     audio: Wave
@@ -96,7 +97,8 @@ class Engine:
     ) -> Utterance:
         """Speak text with an espeak voice such as "en-us+f2"; pitch and range 0..99, 50 is the voice's own.
 
-        The first call on an engine always gives the same sound; later ones depend on those before. Raises ValueError for an unknown voice.
+        The first call on an engine always gives the same sound; later ones depend on those before.
+        Raises ValueError for an unknown voice.
         """
         library = self._library
         self._libc.srand(1)
@@ -166,8 +168,8 @@ def available() -> bool:
 def engine() -> Iterator[Engine]:
     """A fresh engine, unloaded afterwards. Raises RuntimeError when libespeak-ng is missing.
 
-    espeak-ng keeps wave generator state from one utterance to the next, so that a voice's sound depends on what was
-    spoken before. Unloading the library is the only way back to its first state; it costs about 5 ms.
+    espeak-ng keeps wave generator state from one utterance to the next, so that a voice's sound depends
+    on what was spoken before. Unloading the library is the only way back; it costs about 5 ms.
     """
     library = _load()
     if library is None:

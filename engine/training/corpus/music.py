@@ -1,7 +1,7 @@
 """Music: one instrument with a known beat grid and harmony, played by a General MIDI soundfont.
 
-Notes are composed on the grid, then rendered with the instrument's own attack latency taken off, so that the start of
-the sound stands on the beat. Knows nothing of captions' words.
+Notes are composed on the grid, then rendered with the instrument's own attack latency taken off, so that
+the start of the sound stands on the beat. Knows nothing of captions' words.
 """
 
 from __future__ import annotations
@@ -102,11 +102,11 @@ class Score:
     chords: list[tuple[float, float, int, bool]]  # beat, beats, root pitch class, minor
 
 
-# --- composing -------------------------------------------------------------------------------------------------
+# --- composing --------------------------------------------------------------------------------
 
 
 def _degree_keys(tonic: int, minor: bool, degree: int) -> tuple[int, bool]:
-    """Root pitch class of a scale degree's triad, and whether the triad is minor (diminished counts as minor)."""
+    """Root pitch class of a scale degree's triad, and if that is minor (or diminished)."""
     scale = MINOR if minor else MAJOR
     root = scale[degree % 7]
     third = scale[(degree + 2) % 7] + (12 if degree % 7 + 2 >= 7 else 0)
@@ -130,8 +130,8 @@ def _voicing(root: int, minor: bool, around: float, previous: list[int]) -> list
     target = 0.7 * target + 0.3 * around
     best: list[int] = []
     for inversion in range(3):
-        tones = _triad(root, minor)
-        tones = tones[inversion:] + tuple(x + 12 for x in tones[:inversion])
+        triad = _triad(root, minor)
+        tones = triad[inversion:] + tuple(x + 12 for x in triad[:inversion])
         shift = 12 * round((target - float(np.mean(tones))) / 12.0)
         keys = [x + shift for x in tones]
         if not best or abs(np.mean(keys) - target) < abs(np.mean(best) - target):
@@ -292,7 +292,7 @@ def groove(rng: Rng, style: str, bars: range, per_bar: int, loud: int) -> list[N
     return notes
 
 
-# --- playing ---------------------------------------------------------------------------------------------------
+# --- playing ----------------------------------------------------------------------------------
 
 
 @dataclass
@@ -373,7 +373,7 @@ def player(rate_hz: int) -> Player:
 
 @lru_cache(maxsize=4096)
 def latency_s(rate_hz: int, program: int, key: int, drums: bool) -> float:
-    """How long after note-on a key sounds: when its short-time level first passes a quarter of its early maximum.
+    """How long after note-on a key sounds: when its level first passes a quarter of its early maximum.
 
     Slow attacks (strings, pads) count at most 40 ms, as players anticipate by about so much.
     """

@@ -28,7 +28,7 @@ def rms(x: Wave) -> float:
 
 def unit(x: Wave) -> Wave:
     """x scaled to an RMS of 1."""
-    return x / np.float32(rms(x))
+    return np.asarray(x / np.float32(rms(x)))
 
 
 def white(rng: Rng, samples: int) -> Wave:
@@ -80,7 +80,7 @@ def peaks(
 
 
 def drift(rng: Rng, samples: int, rate_hz: int, speed_hz: float) -> Wave:
-    """A smooth random curve (samples,), roughly normal with deviation 1, moving about speed_hz times a second."""
+    """A smooth random curve (samples,), about normal with deviation 1, turning speed_hz times a second."""
     knots = max(4, int(np.ceil(samples / rate_hz * speed_hz * 2.0)) + 4)
     values = rng.standard_normal(knots)
     where = np.linspace(0.0, knots - 3.001, samples)

@@ -42,7 +42,7 @@ def modes(
     rng: Rng | None = None,
     attack_s: float = 0.0005,
 ) -> Wave:
-    """Sum of decaying sinusoids; modes above 0.47 of the rate are left out. Random phases when rng is given."""
+    """Sum of decaying sinusoids; modes above 0.47 of the rate are left out. rng gives random phases."""
     f = np.atleast_1d(np.asarray(freqs_hz, np.float64))
     d = np.broadcast_to(np.asarray(t60_s, np.float64), f.shape)
     g = np.broadcast_to(np.asarray(gains, np.float64), f.shape)
@@ -65,12 +65,15 @@ def chirp(freq_hz: Wave, rate_hz: int, phase: float = 0.0) -> Wave:
 def harmonics(freq_hz: Wave, rate_hz: int, gains: ArrayLike) -> Wave:
     """Harmonic sum following a frequency curve; harmonics that would pass 0.47 of the rate are left out."""
     phase = 2.0 * np.pi * np.cumsum(freq_hz) / rate_hz
+    twice = 2.0 * np.cos(phase)
+    before, now = np.zeros(len(phase)), np.sin(phase)  # sin(k x) = 2 cos(x) sin((k-1) x) - sin((k-2) x)
     out = np.zeros(len(phase))
     top = float(np.max(freq_hz))
     for number, gain in enumerate(np.asarray(gains, np.float64), start=1):
         if number * top >= 0.47 * rate_hz:
             break
-        out += gain * np.sin(number * phase)
+        out += gain * now
+        before, now = now, twice * now - before
     return out
 
 

@@ -49,11 +49,11 @@ def reverberate(
 
 
 def muffle(x: Wave, rate_hz: int, corner_hz: float) -> Wave:
-    """x as heard through a wall or door: a low-pass of 12 dB an octave (causal, delay under a millisecond)."""
+    """x as heard through a wall or door: a low-pass of 12 dB an octave (causal, delay under 1 ms)."""
     return lowpass(x, rate_hz, corner_hz, 2)
 
 
 def far(x: Wave, rng: Rng, rate_hz: int, amount: float) -> Wave:
-    """x as heard from afar; amount 0..1 takes away treble and adds scattered late sound (level is the caller's)."""
+    """x as heard from afar; amount 0..1 takes away treble and adds late sound (level is the caller's)."""
     dull = lowpass(x, rate_hz, 5500.0 * (1.0 - amount) + 1400.0, 1)
     return reverberate(dull, rng, rate_hz, 0.5 + 1.0 * amount, 0.25 + 0.5 * amount, damping_hz=2200.0)

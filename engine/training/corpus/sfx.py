@@ -1,7 +1,7 @@
 """Sound effects: single hits and series of hits, each with its own exact onset. One function a class.
 
-A class function draws a source (this bell, this door) and gives a strike function; the source is struck one to six
-times. A strike's attack starts at its first sample. Knows nothing of captions' words.
+A class function draws a source (this bell, this door) and gives a strike function; the source is struck
+one to six times. A strike's attack starts at its first sample. Knows nothing of captions' words.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 
 from engine.training.corpus import captions
 from engine.training.corpus.clip import Clip, finish
-from engine.training.corpus.noise import Rng, Wave, band, db, drift, place, scatter, unit, white
+from engine.training.corpus.noise import Rng, Wave, band, db, drift, place, scatter, white
 from engine.training.corpus.resonator import (
     bandpass,
     chirp,
@@ -67,7 +67,7 @@ def _pitch(rng: Rng, low: float, high: float) -> tuple[float, tuple[str, ...]]:
 
 
 def bell(rng: Rng, rate: int) -> Source:
-    """Church or hand bell: hum, prime, tierce, quint, nominal and upper partials, higher ones dying sooner."""
+    """Church or hand bell: hum, prime, tierce, quint, nominal and upper partials, the high ones short."""
     size, trait = _size(rng, 0.25, 1.6)
     prime = 420.0 / size
     ratios = np.array([0.5, 1.0, 1.19, 1.5, 2.0, 2.51, 2.66, 3.01, 4.1, 5.43, 6.8]) * rng.uniform(
@@ -273,7 +273,7 @@ def horn(rng: Rng, rate: int) -> Source:
         )
         tone = resonance(tone, rate, 1700, 1800) + 0.25 * tone
         gate = np.minimum(t / 0.008, 1.0) * np.where(t < length, 1.0, np.exp(-(t - length) / 0.018))
-        return tone * gate
+        return np.asarray(tone * gate)
 
     return Source(strike, (*trait, "short" if length < 0.35 else "long" if length > 0.75 else ""))
 
@@ -322,7 +322,7 @@ def explosion(rng: Rng, rate: int) -> Source:
             dirt = bandpass(white(rng, len(piece)), rate, 500, 4000) * decay(piece, 0.025)
             at = rng.gamma(2.0, 0.28)
             place(out, rng.uniform(0.05, 0.3) * np.exp(-0.8 * at) * dirt, int(at * rate))
-        return np.tanh(0.8 * out)
+        return np.asarray(np.tanh(0.8 * out))
 
     return Source(strike, trait)
 
@@ -380,8 +380,8 @@ def whistle(rng: Rng, rate: int) -> Source:
         else:
             freq = pitch * np.exp(slide * np.sin(np.pi * u) + 0.006 * np.sin(2 * np.pi * 5.5 * t))
             tone = chirp(freq, rate) + 0.07 * chirp(2 * freq, rate)
-        breath = band(rng, len(t), rate, 0.7 * pitch, 1.6 * pitch)
-        return (tone + 0.09 * breath) * np.minimum(t / 0.012, 1.0) * np.clip((length - t) / 0.06, 0.0, 1.0)
+        breath = band(rng, len(t), rate, 0.8 * pitch, 1.3 * pitch, order=4.0)
+        return (tone + 0.06 * breath) * np.minimum(t / 0.012, 1.0) * np.clip((length - t) / 0.06, 0.0, 1.0)
 
     return Source(strike, ("referee",) if pea else ("human", *trait))
 
@@ -439,7 +439,7 @@ def splash(rng: Rng, rate: int) -> Source:
                 rng.uniform(0.05, 0.35) * np.exp(-0.7 * at) * fade_tail(drop, rate, 0.005),
                 int(at * rate),
             )
-        return out * np.clip((t[-1] - t) / 0.3, 0.0, 1.0)
+        return np.asarray(out * np.clip((t[-1] - t) / 0.3, 0.0, 1.0))
 
     return Source(strike, trait)
 
@@ -456,7 +456,7 @@ def whoosh(rng: Rng, rate: int) -> Source:
         near = swell(t, top * length, length, 1.4)
         dull = band(rng, len(t), rate, 0.3 * centre, centre, slope_db_oct=-2.0)
         bright = band(rng, len(t), rate, centre, 4.5 * centre, slope_db_oct=-3.0)
-        return dull * near + 0.9 * bright * near**2
+        return np.asarray(dull * near + 0.9 * bright * near**2)
 
     return Source(strike, ("fast",) if fast else ("slow",))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +31,7 @@ class Voice:
 
     espeak: str
     who: tuple[str, ...]
-    pitch: tuple[int, int] = (40, 60)
+    pitch: tuple[int, int] = (25, 75)
     pitch_range: tuple[int, int] = (35, 70)
     words_per_min: tuple[int, int] = (135, 215)
     traits: tuple[str, ...] = ()
@@ -104,12 +105,12 @@ VOICES: dict[str, Voice] = {
 }
 
 
-# --- sentences ---------------------------------------------------------------------------------------------------
+# --- sentences --------------------------------------------------------------------------------
 
 
 @lru_cache(maxsize=1)
 def dictionary() -> tuple[str, ...]:
-    """Lower-case words of 3 to 11 letters, from the system's list or, without it, the lexicon; in fixed order."""
+    """Sorted lower-case words of 3 to 11 letters, from the system's list or, without it, the lexicon."""
     if DICTIONARY.is_file():
         lines = DICTIONARY.read_text(encoding="utf-8").splitlines()
         return tuple(sorted({w for w in lines if re.fullmatch(r"[a-z]{3,11}", w)}))
@@ -125,32 +126,35 @@ def vocabulary() -> tuple[str, ...]:
     return tuple(sorted(words))
 
 
-def _pick(rng: Rng, options: list[str] | tuple[str, ...]) -> str:
+def _pick(rng: Rng, options: tuple[str, ...]) -> str:
     return options[int(rng.integers(len(options)))]
 
 
-def sentence(rng: Rng, short: bool = False) -> str:
+def sentence(rng: Rng, *, short: bool = False, full_stop: bool = False) -> str:
     """A random sentence: mostly from templates, a quarter plain word sequences, some set phrases."""
     draw = rng.random()
+    stop = "." if full_stop or rng.random() < 0.7 else ""
     if short or draw < 0.06:
-        return _pick(rng, SHORT)
+        return _pick(rng, SHORT) + (stop if full_stop else "")
     if draw < 0.30:
         words = [
             _pick(rng, dictionary() if rng.random() < 0.8 else vocabulary())
             for _ in range(int(rng.integers(1, 7)))
         ]
-        return " ".join(words)
+        return " ".join(words) + (stop if full_stop else "")
     text = _pick(rng, TEMPLATES)
 
     def fill(match: re.Match[str]) -> str:
         return _pick(rng, SLOTS[match.group(1)])
 
     text = re.sub(r"\{(\w+)\}", fill, text)
-    text = re.sub(r"\b([Aa]) (?=[aeiou])", r"\1n ", text)
-    return text[0].upper() + text[1:] + ("" if text[-1] in "?!" else "." if rng.random() < 0.7 else "")
+    text = re.sub(
+        r"\b([Aa]) (?=[aeio]|honest|hourglass|ugly|urgent|umbrella|uncle|umpire|usher)", r"\1n ", text
+    )
+    return text[0].upper() + text[1:] + ("" if text[-1] in "?!" else stop)
 
 
-# --- rendering ---------------------------------------------------------------------------------------------------
+# --- rendering --------------------------------------------------------------------------------
 
 
 def _resample(audio: Wave, from_hz: int, to_hz: int) -> Wave:
@@ -170,9 +174,10 @@ def _pace_and_pitch(voice: Voice, words_per_min: int, pitch: int, pitch_range: i
     elif words_per_min <= 145:
         traits.append("slow")
     low, high = voice.pitch
-    if high - low >= 15 and pitch > high - 4:
+    edge = (high - low) // 6
+    if high - low >= 40 and pitch > high - edge:
         traits.append("high")
-    elif high - low >= 15 and pitch < low + 4:
+    elif high - low >= 40 and pitch < low + edge:
         traits.append("low")
     if pitch_range >= 65 and "monotone" not in traits:
         traits.append("lively")
@@ -189,8 +194,10 @@ def render_class(label: str, rng: Rng, rate_hz: int, samples: int) -> Clip:
     pitch_range = int(rng.integers(*voice.pitch_range))
     text = ""
     with espeak.engine() as engine:
+        several = int(rng.choice([1, 2, 3], p=[0.35, 0.4, 0.25]))
         for attempt in range(12):
-            text = sentence(rng, short=attempt > 7)
+            count = max(1, several - attempt // 2)
+            text = " ".join(sentence(rng, short=attempt > 8, full_stop=count > 1) for _ in range(count))
             spoken = engine.speak(
                 text, voice.espeak, words_per_min=words_per_min, pitch=pitch, pitch_range=pitch_range
             )
@@ -230,7 +237,7 @@ def render_class(label: str, rng: Rng, rate_hz: int, samples: int) -> Clip:
         for symbol, begin, end in zip(spoken.symbols, spoken.starts, spoken.stops, strict=True)
     )
     places = [*(p - 1 for p in spoken.word_chars), len(text)]
-    words = tuple(text[a:b].strip(" .,?!") for a, b in zip(places, places[1:], strict=False))
+    words = tuple(text[a:b].strip(" .,?!") for a, b in pairwise(places))
     caption = captions.speech_caption(rng, captions.Speaking(voice.who, "", traits))
     return Clip(
         "speech",
