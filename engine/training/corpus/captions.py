@@ -44,7 +44,9 @@ def article(noun: str) -> str:
 
 def _case(rng: Rng, text: str) -> str:
     """Mostly lower case as people type it; sometimes a sentence with or without its full stop."""
-    text = " ".join(text.split()).strip(" ,")
+    text = " ".join(text.split()).strip(" ,").replace(" ,", ",")
+    text = text.replace("whispering speaking", "whispering").replace("on a door on a", "on a")
+    text = text.replace("at the door on a", "on a").replace("voice of a robotic voice", "a robotic voice")
     draw = rng.random()
     if draw < 0.6:
         return text
@@ -274,7 +276,7 @@ ENV: dict[str, Voice] = {
         },
     ),
     "cave": Voice(
-        ("cave", "cave drips", "dripping cave", "water drips in a cave", "cavern"),
+        ("cave", "cave drips", "cave with dripping water", "wet cave", "cavern"),
         (
             "water drips in a cave{}",
             "drops fall and echo in a cavern{}",
@@ -282,8 +284,8 @@ ENV: dict[str, Voice] = {
             "drips in an underground cave{}",
         ),
         {
-            "slow": Trait(("slow", "quiet"), ("now and then", "one by one", "slowly")),
-            "fast": Trait(("fast", "busy"), ("quickly", "in fast succession")),
+            "slow": Trait(("slowly dripping",), ("with slow drips", "with a drip now and then", "slowly")),
+            "fast": Trait(("quickly dripping",), ("with fast drips", "with many drips", "quickly")),
         },
     ),
     "underwater": Voice(
@@ -426,7 +428,7 @@ SFX: dict[str, Hit] = {
     ),
     "clock": Hit(
         ("clock tick", "tick", "tick of a clock", "ticking sound"),
-        ("clock ticks", "ticks", "ticks of a clock", "clock ticking"),
+        ("clock ticks", "ticks", "ticks of a clock", "ticking sounds"),
         ("a clock ticks once{}",),
         ("a clock is ticking{}", "a clock ticks{}", "a clock ticks {n} times{}", "tick tock{}"),
         {"small": Trait(("tiny", "thin", "small")), "large": Trait(("deep", "heavy", "big"))},

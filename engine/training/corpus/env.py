@@ -593,11 +593,11 @@ def vinyl(rng: Rng, rate: int, n: int) -> Texture:
             bandpass(white(rng, len(t)), rate, 900, 7000) * decay(t, rng.uniform(0.001, 0.004), 0.0001)
         )
     starts = poisson_starts(rng, n, rate, rng.uniform(10, 20) if kind == "light" else rng.uniform(50, 110))
-    gains = np.minimum(rng.pareto(1.8, len(starts)) + 0.1, 6.0)
+    gains = np.minimum(rng.pareto(1.8, len(starts)) + 0.1, 3.0)
     crackle = scatter(n, starts, grains, rng.integers(0, 8, len(starts)), gains)
     turn = int(60.0 / 33.333 * rate)
     for start in range(int(rng.integers(0, turn)), n, turn):
-        place(crackle, 5.0 * grains[0], start)
+        place(crackle, 3.0 * grains[0], start)
     out = unit(crackle) + (0.35 if kind == "light" else 0.25) * hiss + 0.2 * rumble
     return Texture(out, (kind,), (-35.0 if kind == "light" else -29.0) + rng.uniform(-1.0, 1.5))
 

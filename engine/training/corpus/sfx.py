@@ -714,6 +714,7 @@ def render_class(label: str, rng: Rng, rate_hz: int, samples: int) -> Clip:
     out = np.zeros(samples)
     for start in starts:
         strike = source.strike()
+        strike = highpass(strike, rate_hz, 22.0, 1)
         place(out, fade_tail(strike, rate_hz, 0.15 * len(strike) / rate_hz), start)
     where = _place(rng, rate_hz)
     heard = where.treat(out)

@@ -19,7 +19,7 @@ from engine.training.corpus.clip import Clip, Phoneme, finish
 from engine.training.corpus.lexicon import SHORT, SLOTS, TEMPLATES
 from engine.training.corpus.noise import Rng, Wave, db
 from engine.training.corpus.phonemes import canonical
-from engine.training.corpus.resonator import bandpass
+from engine.training.corpus.resonator import bandpass, highpass
 from engine.training.corpus.rooms import reverberate
 
 DICTIONARY = Path("/usr/share/dict/american-english")
@@ -207,6 +207,7 @@ def render_class(label: str, rng: Rng, rate_hz: int, samples: int) -> Clip:
     if text.endswith("?"):
         traits = (*traits, "question")
     dry = _resample(spoken.audio.astype(np.float64), spoken.rate_hz, rate_hz)
+    dry = highpass(dry, rate_hz, 40.0, 1)
     audio = np.zeros(samples)
     start = round(lead_s * rate_hz)
     size = min(len(dry), samples - start)
@@ -229,7 +230,6 @@ def render_class(label: str, rng: Rng, rate_hz: int, samples: int) -> Clip:
         traits = traits if "whisper" in label else (*traits, "quiet")
     active = audio[start : start + max(1, round(spoken.stops[-1] / spoken.rate_hz * rate_hz))]
     audio = audio * (db(level) / (np.sqrt(np.mean(active**2)) + 1e-9))
-    audio = audio - np.mean(audio)
 
     first = start / rate_hz
     phonemes = tuple(
