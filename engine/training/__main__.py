@@ -15,8 +15,8 @@ from engine.checkpoint import SHIPPED
 from engine.models.compact import compact_config
 from engine.training.clips import Clips
 from engine.training.codec import train_codec, train_texture
-from engine.training.corpus.phonemes import PHONEMES
-from engine.training.corpus.shards import render_shards
+from engine.training.corpus.phonemes import INVENTORY, PAUSE
+from engine.training.corpus.shards import render_corpus
 from engine.training.corpus.words import write_words
 from engine.training.export import VIEWS, export
 from engine.training.generator import train_generator
@@ -44,11 +44,11 @@ def main() -> None:
 
     run, seed = options.run, options.seed
     corpus, words = run / "corpus", run / "words.jsonl"
-    config = compact_config(list(VIEWS), list(PHONEMES))
+    config = compact_config(list(VIEWS), [symbol for symbol in INVENTORY if symbol != PAUSE])
     count = {view: max(16, round(number * options.scale)) for view, number in CLIPS.items()}
     steps = {stage: max(4, round(number * options.scale)) for stage, number in STEPS.items()}
     stages: dict[str, Callable[[], None]] = {
-        "corpus": lambda: render_shards(corpus, count, seed=seed),
+        "corpus": lambda: render_corpus(corpus, count, seed=seed),
         "words": lambda: write_words(words, max(256, round(WORDS * options.scale))),
         "codec": lambda: train_codec(run, Clips(corpus), config, steps["codec"], seed),
         "latents": lambda: encode_corpus(run, Clips(corpus), config),
