@@ -96,10 +96,13 @@ class AsyncClient:
         return client
 
     async def open(self) -> Welcome:
-        """Connects and says hello. Leaves nothing open where that fails."""
+        """Connects and says hello. Leaves nothing open where that fails; opening twice is fine."""
+        if self._context is not None and self.welcome is not None:
+            return self.welcome
         self._context = zmq.asyncio.Context()
         try:
             self._requests = self._dealer(self.address)
+            await _check_reachable(self.address, self.connect_timeout_s)
             hello = await self._exchange(messages.Hello(), self._requests, self.connect_timeout_s, sendings=1)
             self.welcome = welcome = _expect(hello, Welcome)
             self._control = self._dealer(welcome.control)
@@ -413,6 +416,19 @@ class AsyncClient:
     def _drop(self, stream: EventStream) -> None:
         stream.close()
         self._streams.discard(stream)
+
+
+async def _check_reachable(address: str, timeout_s: float) -> None:
+    # libzmq goes on trying in silence where nobody listens; a plain connection says so at once
+    host, _, port = address.removeprefix("tcp://").rpartition(":")
+    if not address.startswith("tcp://") or not port.isdigit():
+        return
+    try:
+        opened = asyncio.open_connection(host.strip("[]"), int(port))
+        _, writer = await asyncio.wait_for(opened, timeout_s)
+    except (OSError, asyncio.TimeoutError) as error:
+        raise EngineLost(f"no engine is at {address}") from error
+    writer.close()
 
 
 def _made(kind: type[Strict], **fields: Any) -> Strict:

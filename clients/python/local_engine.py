@@ -38,27 +38,34 @@ class LocalEngine:
     ) -> None:
         self.address = ""
         self.pid = 0
-        self._scratch = tempfile.TemporaryDirectory(prefix="stemscape-", ignore_cleanup_errors=True)
-        self._log = Path(self._scratch.name) / "engine.log"
+        self._scratch: tempfile.TemporaryDirectory[str] | None = None
         self._process: subprocess.Popen[bytes] | None = None
-        kept = Path(data_dir) if data_dir is not None else Path(self._scratch.name) / "data"
+        self._failed: OSError | None = None
+        # a thread, because Ctrl-C interrupts the main one anywhere: between a process and its name, too
+        self._launching = threading.Thread(target=self._launch, args=(model, data_dir), daemon=True)
+        self._launched = threading.Event()  # not join: an interrupted join may take the thread for ended
         atexit.register(self.stop)
         try:
-            self._start(model, kept, timeout_s)
+            self._launching.start()
+            self._launched.wait()
+            self._wait_until_serving(timeout_s)
         except BaseException:
             self.stop()
             raise
 
     def log_tail(self) -> str:
         """The last lines that the engine wrote to its log."""
+        if self._scratch is None:
+            return ""
         with suppress(OSError):
             return "\n".join(self._log.read_text("utf-8", "replace").splitlines()[-LOG_LINES:])
         return ""
 
     def stop(self) -> None:
         """Asks the engine to end, waits, then kills what is left of it. Stopping twice is fine."""
-        atexit.unregister(self.stop)
-        process, self._process = self._process, None
+        if self._launching.ident is not None:
+            self._launched.wait()
+        process = self._process
         if process is not None:
             try:
                 if process.poll() is None:
@@ -70,7 +77,10 @@ class LocalEngine:
                 process.wait()
                 if process.stdout is not None:
                     process.stdout.close()
-        self._scratch.cleanup()
+            self._process = None
+        if self._scratch is not None:
+            self._scratch.cleanup()
+        atexit.unregister(self.stop)  # last: a stop that was interrupted is finished at exit
 
     def __enter__(self) -> LocalEngine:
         return self
@@ -78,19 +88,36 @@ class LocalEngine:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def _start(self, model: str, data_dir: Path, timeout_s: float) -> None:
-        command = [sys.executable, "-m", "plugin_bridge", "--model", model, "--data-dir", str(data_dir)]
-        command += ["--port", "0", "--json"]
+    @property
+    def _log(self) -> Path:
+        assert self._scratch is not None
+        return Path(self._scratch.name) / "engine.log"
+
+    def _launch(self, model: str, data_dir: str | Path | None) -> None:
         own_group: dict[str, Any] = (
             {"creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)}
             if sys.platform == "win32"
             else {"start_new_session": True}  # Ctrl-C reaches us alone, and we end it in order
         )
-        with self._log.open("wb") as log:
-            process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, **own_group
-            )
-        self._process = process
+        try:
+            self._scratch = tempfile.TemporaryDirectory(prefix="stemscape-", ignore_cleanup_errors=True)
+            kept = Path(data_dir) if data_dir is not None else Path(self._scratch.name) / "data"
+            command = [sys.executable, "-m", "plugin_bridge", "--model", model, "--data-dir", str(kept)]
+            command += ["--port", "0", "--json"]
+            with self._log.open("wb") as log:
+                self._process = subprocess.Popen(
+                    command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, **own_group
+                )
+        except OSError as error:
+            self._failed = error
+        finally:
+            self._launched.set()
+
+    def _wait_until_serving(self, timeout_s: float) -> None:
+        if self._failed is not None:
+            raise self._not_started(str(self._failed)) from self._failed
+        assert self._process is not None
+        process = self._process
         lines: queue.Queue[bytes] = queue.Queue()
         threading.Thread(target=_read_lines, args=(process, lines), daemon=True).start()
         try:
