@@ -1,0 +1,276 @@
+"""The command: what people read, what programs read, and what wrong input costs (nothing)."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from typer.testing import CliRunner, Result
+
+from clients.python import Client, LocalEngine
+from clients.python.cli import app
+from clients.python.promises import read_manifest
+from scene_schema.documents import scene_from_yaml, scene_to_yaml
+from scene_schema.scene import Scene
+from tests.clients.command import COMMAND, environment, left_behind, run
+
+NewScene = Callable[..., Scene]
+NOBODY = "tcp://127.0.0.1:9"
+
+
+def stemscape(*words: object) -> Result:
+    return CliRunner().invoke(app, [str(word) for word in words])
+
+
+def as_json(result: Result) -> dict[str, Any]:
+    lines = result.stdout.splitlines()
+    assert len(lines) == 1, result.stdout
+    data: dict[str, Any] = json.loads(lines[0])
+    return data
+
+
+@pytest.fixture
+def document(tmp_path: Path, new_scene: NewScene) -> Path:
+    path = tmp_path / "scene.yaml"
+    path.write_text(scene_to_yaml(new_scene()), "utf-8")
+    return path
+
+
+# --- without an engine ----------------------------------------------------------------------------------
+
+
+def test_version_and_help() -> None:
+    assert stemscape("--version").stdout.startswith("stemscape ")
+    text = stemscape("--help").stdout
+    assert all(word in text for word in ("serve", "status", "validate", "render", "edit", "demo"))
+
+
+def test_a_valid_scene(document: Path) -> None:
+    done = stemscape("validate", document)
+    assert done.exit_code == 0
+    assert "voice (speech)" in done.stdout
+    assert "next: stemscape render" in done.stdout
+    assert as_json(stemscape("validate", document, "--json"))["valid"] is True
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "field", "says"),
+    [
+        ("id: a\nlayers: [", "malformed", None, "line 2"),
+        ("just words", "invalid", "$", "a scene"),
+        ("id: a\nlayers:\n- {id: x, view: env, caption: c, gain: 1}", "invalid", "$.layers[0].gain", ""),
+        (
+            "id: a\nlayers:\n- {id: x, view: env, caption: c, gain_db: 40}",
+            "invalid",
+            "$.layers[0].gain_db",
+            "12",
+        ),
+        ("id: a\nlayers:\n- {id: x, view: smell, caption: c}", "invalid", "$.layers[0].view", "'speech'"),
+    ],
+)
+def test_a_broken_scene_is_explained(
+    tmp_path: Path, text: str, code: str, field: str | None, says: str
+) -> None:
+    path = tmp_path / "broken.yaml"
+    path.write_text(text, "utf-8")
+    error = as_json(stemscape("validate", path, "--json"))["error"]
+    assert error["code"] == code
+    assert says in json.dumps(error)
+    if field is not None:
+        assert error["findings"][0]["field"] == field
+    done = stemscape("validate", path)
+    assert done.exit_code == 2
+    assert "Traceback" not in done.output
+    assert code in done.stderr
+    for words in (["render", path], ["edit", path, "x", "--caption", "y"]):
+        assert stemscape(*words).exit_code == 2
+
+
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "bytes.yaml").write_bytes(b"\xff\xfe\x00")
+    assert "UTF-8" in as_json(stemscape("validate", tmp_path / "bytes.yaml", "--json"))["error"]["message"]
+    missing = stemscape("validate", tmp_path / "missing.yaml", "--json")
+    assert (missing.exit_code, as_json(missing)["error"]["code"]) == (2, "file")
+    assert "missing.yaml" in stemscape("render", tmp_path / "missing.yaml").stderr
+    assert stemscape("validate", tmp_path).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "words", [["render"], ["nonsense"], ["render", "x.yaml", "--loud"], ["status", "--json=3"]]
+)
+def test_a_command_line_that_cannot_be_read(words: list[str]) -> None:
+    assert stemscape(*words).exit_code == 2
+    if not any("=" in word for word in words):
+        done = stemscape(*words, "--json")
+        assert done.exit_code == 2
+        assert as_json(done)["error"]["code"] == "usage"
+
+
+@pytest.mark.parametrize("words", [["status"], ["edit", "some-scene", "rain", "--caption", "x"]])
+def test_nobody_answers(words: list[str]) -> None:
+    done = stemscape(*words, "--address", NOBODY)
+    assert done.exit_code == 3
+    assert "stemscape serve" in done.stderr
+    error = as_json(stemscape(*words, "--address", NOBODY, "--json"))["error"]
+    assert error["code"] == "engine_lost"
+    assert "stemscape serve" in error["remedy"]
+
+
+def test_an_address_that_was_asked_for_is_not_replaced_by_a_private_engine(document: Path) -> None:
+    assert stemscape("render", document, "--out", document.parent / "o", "--address", NOBODY).exit_code == 3
+
+
+def test_what_the_files_cannot_be_is_said_before_anything_is_rendered(document: Path) -> None:
+    done = stemscape("render", document, "--rate-hz", 47_999, "--bit-depth", 8, "--json")
+    assert [finding["field"] for finding in as_json(done)["error"]["findings"]] == [
+        "--rate-hz",
+        "--bit-depth",
+    ]
+
+
+# --- with the engine that runs --------------------------------------------------------------------------
+
+
+def test_status(engine: LocalEngine) -> None:
+    done = stemscape("status", "--address", engine.address)
+    assert done.exit_code == 0, done.output
+    assert "next:" in done.stdout
+    assert as_json(stemscape("status", "--address", engine.address, "--json"))["model"]["name"] == "fake"
+
+
+def test_render_then_edit_a_document(engine: LocalEngine, document: Path) -> None:
+    out = document.parent / "out"
+    at = ["--out", out, "--address", engine.address]
+    done = stemscape("render", document, *at)
+    assert done.exit_code == 0, done.output
+    assert "next: stemscape edit" in done.stdout
+    assert sorted(path.name for path in out.iterdir()) == [
+        "door.wav",
+        "manifest.json",
+        "mix.wav",
+        "rain.wav",
+        "voice.wav",
+    ]
+    voice = (out / "voice.wav").read_bytes()
+
+    edited = stemscape(
+        "edit",
+        document,
+        "rain",
+        "--caption",
+        "hail",
+        "--pan",
+        -0.5,
+        "--cue",
+        "0.2",
+        "--cue",
+        "0.4:drip",
+        *at,
+        "--json",
+    )
+    assert edited.exit_code == 0, edited.output
+    answer = as_json(edited)
+    assert (answer["stale"], answer["engine"]) == (["rain"], "running")
+    layer = scene_from_yaml(document.read_text("utf-8")).layer("rain")
+    assert (layer.caption, layer.pan, [cue.at_s for cue in layer.cues]) == ("hail", -0.5, [0.2, 0.4])
+    assert answer["channels"] == 2
+    assert voice != b""
+    assert read_manifest(out)["files"][2]["caption"] == "hail"
+
+
+def test_edit_a_scene_by_its_id(
+    engine: LocalEngine, client: Client, new_scene: NewScene, tmp_path: Path
+) -> None:
+    scene = new_scene()
+    client.create_scene(scene)
+    at = ["--out", tmp_path, "--address", engine.address, "--json"]
+    assert as_json(stemscape("edit", scene.id, "rain", "--mute", "--seed", 77, *at))["revision"] == 2
+    kept = client.get_scene(scene.id).scene.layer("rain")
+    assert (kept.mute, kept.seed) == (True, 77)
+    assert as_json(stemscape("edit", scene.id, "rain", "--no-mute", "--gain-db", -3, *at))["stale"] == []
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (["snow", "--caption", "x"], "not_found", "voice, door, rain"),
+        (["rain", "--gain-db", "99"], "invalid", "$.changes.gain_db"),
+        (["rain", "--transcript", "x"], "invalid", "transcript"),
+        (["rain"], "invalid", "--caption"),
+        (["rain", "--cue", "soon:x"], "invalid", "seconds"),
+    ],
+)
+def test_a_refused_edit_leaves_the_document_as_it_was(
+    engine: LocalEngine, document: Path, words: list[str], code: str, says: str
+) -> None:
+    before = document.read_bytes()
+    done = stemscape("edit", document, *words, "--address", engine.address, "--json")
+    error = as_json(done)["error"]
+    assert (done.exit_code, error["code"]) == (2, code)
+    assert says in json.dumps(error)
+    assert document.read_bytes() == before
+
+
+def test_a_folder_that_cannot_be_made(engine: LocalEngine, document: Path) -> None:
+    (document.parent / "taken").write_text("a file")
+    done = stemscape("render", document, "--out", document.parent / "taken", "--address", engine.address)
+    assert done.exit_code == 2
+    assert "taken" in done.stderr
+
+
+# --- in processes of their own --------------------------------------------------------------------------
+
+
+def test_render_starts_an_engine_of_its_own_and_ends_it(tmp_path: Path, document: Path) -> None:
+    done = run(tmp_path, "render", document, "--out", "mine", "--model", "fake", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["engine"] == "private"
+    assert left_behind(tmp_path) == []
+
+
+def test_serve_becomes_the_engine_and_ends_at_ctrl_c(tmp_path: Path) -> None:
+    words = ["serve", "--model", "fake", "--data-dir", str(tmp_path / "data"), "--port", "0", "--json"]
+    with subprocess.Popen(
+        [*COMMAND, *words],
+        env=environment(tmp_path),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        at = json.loads(process.stdout.readline())["request"]
+        assert as_json(stemscape("status", "--address", at, "--json"))["scenes"] == 0
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 0
+    assert left_behind(tmp_path) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_render_that_is_stopped_takes_its_engine_with_it(
+    tmp_path: Path, new_scene: NewScene, number: signal.Signals, status: int
+) -> None:
+    document = tmp_path / "slow.yaml"
+    document.write_text(yaml.safe_dump(new_scene("slow rain").model_dump()), "utf-8")
+    words = ["render", str(document), "--out", str(tmp_path / "out"), "--model", "fake"]
+    with subprocess.Popen(
+        [*COMMAND, *words],
+        env=environment(tmp_path),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        while not list(tmp_path.glob("stemscape-*/data/journal.sqlite")):
+            assert process.poll() is None
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=30)
+    assert process.returncode == status, errors
+    assert "Traceback" not in errors
+    assert left_behind(tmp_path) == []
