@@ -100,13 +100,19 @@ class LocalEngine:
             else {"start_new_session": True}  # Ctrl-C reaches us alone, and we end it in order
         )
         try:
-            self._scratch = tempfile.TemporaryDirectory(prefix="stemscape-", ignore_cleanup_errors=True)
+            self._scratch = tempfile.TemporaryDirectory(prefix="stems-", ignore_cleanup_errors=True)
             kept = Path(data_dir) if data_dir is not None else Path(self._scratch.name) / "data"
             command = [sys.executable, "-m", "plugin_bridge", "--model", model, "--data-dir", str(kept)]
             command += ["--port", "0", "--json"]
             with self._log.open("wb") as log:
                 self._process = subprocess.Popen(
-                    command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, **own_group
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=log,
+                    # its temporary files go where ours go, even where it had to be killed
+                    env={**os.environ, "TMPDIR": self._scratch.name},
+                    **own_group,
                 )
         except OSError as error:
             self._failed = error

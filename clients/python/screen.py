@@ -52,7 +52,7 @@ class Screen:
     def next(self, command: str) -> None:
         """The one obvious next command."""
         if not self.as_json:
-            self._out.print(Text("next: ", style="dim") + Text(command, style="bold cyan"))
+            self._out.print(Text.assemble(("next: ", "dim"), (command, "bold cyan")))
 
     def table(self, title: str, columns: list[str], rows: list[list[str]]) -> None:
         """A small table; the word `kept` or `broken` in it is coloured."""
@@ -128,7 +128,7 @@ class Screen:
                 {"error": {"code": code, "message": message, "findings": findings or [], "remedy": remedy}}
             )
             return
-        self._err.print(Text(f"{code}: ", style="bold red") + Text(message))
+        self._err.print(Text.assemble((f"{code}: ", "bold red"), message))
         for finding in findings or []:
             self._err.print(Text(f"  {finding['field']}", style="bold"))
             self._err.print(Text(f"    expected  {finding['expected']}"))

@@ -11,12 +11,19 @@ from pathlib import Path
 import psutil
 
 ROOT = Path(__file__).parents[2]
+MARK = "STEMSCAPE_TEST"
 COMMAND = [sys.executable, "-m", "clients.python.cli"]
 
 
 def environment(scratch: Path) -> dict[str, str]:
-    """Ours, with a TMPDIR that every process started below inherits: by it they are found."""
-    return {**os.environ, "TMPDIR": str(scratch), "PYTHONPATH": str(ROOT), "COLUMNS": "120"}
+    """Ours, with a mark that every process started below inherits: by it they are found."""
+    return {
+        **os.environ,
+        MARK: str(scratch),
+        "TMPDIR": str(scratch),
+        "PYTHONPATH": str(ROOT),
+        "COLUMNS": "120",
+    }
 
 
 def run(scratch: Path, *words: str | Path) -> subprocess.CompletedProcess[str]:
@@ -46,7 +53,7 @@ def _started_below(scratch: Path) -> list[list[str]]:
     found = []
     for process in psutil.process_iter():
         try:
-            if process.environ().get("TMPDIR") == str(scratch) and process.status() != "zombie":
+            if process.environ().get(MARK) == str(scratch) and process.status() != "zombie":
                 found.append(process.cmdline())
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             continue

@@ -267,7 +267,7 @@ def test_a_render_that_is_stopped_takes_its_engine_with_it(
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
-        while not list(tmp_path.glob("stemscape-*/data/journal.sqlite")):
+        while not list(tmp_path.glob("stems-*/data/journal.sqlite")):
             assert process.poll() is None
         process.send_signal(number)
         _, errors = process.communicate(timeout=30)

@@ -69,9 +69,7 @@ def test_a_model_that_does_not_exist_is_said_and_leaves_nothing(tmp_path: Path) 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize(
-    "moment", ["stemscape-*", "stemscape-*/data/journal.sqlite", ".demo_out-*/demo/before"]
-)
+@pytest.mark.parametrize("moment", ["stems-*", "stems-*/data/journal.sqlite", ".demo_out-*/demo/before"])
 def test_a_stopped_demo_leaves_no_process_and_no_half_folder(
     tmp_path: Path, number: signal.Signals, moment: str
 ) -> None:
