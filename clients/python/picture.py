@@ -56,7 +56,7 @@ def draw_scene(before: Path, after: Path, edited: str, png: Path) -> None:
     FigureCanvasAgg(figure)
     title = read_manifest(after)["scene_document"]["title"] or read_manifest(after)["scene"]
     figure.text(0.012, 1 - 0.30 / height_in, title, fontsize=17, weight="bold", va="center")
-    subtitle = f"one edit, to the layer '{edited}': its stem and the mix change, nothing else does"
+    subtitle = f"one edit, to the layer '{edited}'"
     figure.text(0.012, 1 - 0.62 / height_in, subtitle, fontsize=12, color=SAME, va="center")
     for column, word in enumerate(("before", "after")):
         left, _ = _column(column)
