@@ -8,9 +8,11 @@ from __future__ import annotations
 import _ctypes
 import ctypes
 import ctypes.util
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -151,29 +153,46 @@ class Engine:
         )
 
 
-def _load() -> Any | None:
-    name = ctypes.util.find_library("espeak-ng") or "libespeak-ng.so.1"
+@lru_cache(maxsize=1)
+def _library_name() -> str:
+    return ctypes.util.find_library("espeak-ng") or "libespeak-ng.so.1"
+
+
+def _is_loaded() -> bool:
     try:
-        return ctypes.CDLL(name)
+        handle = ctypes.CDLL(_library_name(), mode=os.RTLD_NOLOAD)
     except OSError:
-        return None
+        return False
+    _ctypes.dlclose(handle._handle)
+    return True
 
 
 def available() -> bool:
-    """Whether libespeak-ng is installed."""
-    return _load() is not None
+    """Whether libespeak-ng is installed. Leaves it unloaded."""
+    try:
+        library = ctypes.CDLL(_library_name())
+    except OSError:
+        return False
+    _ctypes.dlclose(library._handle)
+    return True
 
 
 @contextmanager
 def engine() -> Iterator[Engine]:
-    """A fresh engine, unloaded afterwards. Raises RuntimeError when libespeak-ng is missing.
+    """A fresh engine, unloaded afterwards.
 
-    espeak-ng keeps wave generator state from one utterance to the next, so that a voice's sound depends
-    on what was spoken before. Unloading the library is the only way back; it costs about 5 ms.
+    espeak-ng keeps wave generator state from one utterance to the next, so that a voice's sound depends on
+    what was spoken before. Unloading the library is the only way back; it costs about 5 ms. Started again
+    without having been unloaded, it waits for ever, hence the check.
+
+    Raises RuntimeError when libespeak-ng is missing, or is loaded in this process already.
     """
-    library = _load()
-    if library is None:
-        raise RuntimeError("speech: libespeak-ng not found; install the package libespeak-ng1")
+    if _is_loaded():
+        raise RuntimeError("speech: libespeak-ng is already in use in this process; close that engine first")
+    try:
+        library = ctypes.CDLL(_library_name())
+    except OSError as error:
+        raise RuntimeError("speech: libespeak-ng not found; install the package libespeak-ng1") from error
     try:
         yield Engine(library)
     finally:
