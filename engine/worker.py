@@ -180,7 +180,7 @@ def main() -> None:
 
 def _end_with_the_bridge() -> None:
     """Waits for the end of standard input, which the bridge holds open for as long as it lives."""
-    while sys.stdin.buffer.read(4096):
+    while os.read(0, 4096):  # not sys.stdin: its lock, held here, would abort an orderly exit
         pass
     os._exit(0)  # nothing here is worth saving, and a model in the middle of a step cannot be asked
 

@@ -1,0 +1,47 @@
+"""Finding, describing and verifying checkpoints, without torch."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from engine import checkpoint
+from scene_schema.errors import Refused
+
+MODEL = {
+    "architecture": "fake",
+    "capabilities": checkpoint.describe("fake").model_dump() | {"weights_sha256": "0" * 64},
+}
+
+
+def test_the_shipped_models_describe_themselves() -> None:
+    for name in ("fake", "compact"):
+        assert checkpoint.describe(name).name == name
+
+
+def test_the_shipped_weights_are_the_ones_described() -> None:
+    checkpoint.verify(checkpoint.find("compact"))
+
+
+def test_an_unknown_model_is_answered_with_those_that_exist() -> None:
+    with pytest.raises(Refused, match="no model 'dashing'") as caught:
+        checkpoint.find("dashing")
+    assert caught.value.code == "model_failed"
+    assert "compact, fake" in caught.value.remedy
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"architecture": "x", "capabilities": {}}'])
+def test_a_broken_description_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / checkpoint.DESCRIPTION).write_text(text)
+    with pytest.raises(Refused):
+        checkpoint.find(str(tmp_path))
+
+
+def test_missing_and_damaged_weights_are_told_apart(tmp_path: Path) -> None:
+    (tmp_path / checkpoint.DESCRIPTION).write_text(json.dumps(MODEL))
+    found = checkpoint.find(str(tmp_path))
+    with pytest.raises(Refused, match="cannot be read"):
+        checkpoint.verify(found)
+    found.weights.write_bytes(b"something else")
+    with pytest.raises(Refused, match="not the file that its description names"):
+        checkpoint.verify(found)

@@ -1,0 +1,139 @@
+"""The worker process over a real socket, with the fake model: progress, cancel at any moment, the end."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import zmq
+
+from engine import checkpoint
+from engine.fake_renderer import pitch_hz
+from scene_schema.envelope import Envelope, decode, encode, envelope_for
+from scene_schema.messages import CancelJob, StopEngine
+from scene_schema.rendering import RenderJob, request_for
+from scene_schema.scene import check_scene
+
+FAKE = checkpoint.describe("fake")
+
+
+class Worker:
+    """One worker process and our end of its socket."""
+
+    def __init__(self, folder: Path, model: str = "fake") -> None:
+        self.context = zmq.Context()
+        self.socket = self.context.socket(zmq.DEALER)
+        self.socket.setsockopt(zmq.RCVTIMEO, 60_000)
+        self.socket.bind(f"ipc://{folder}/worker")
+        command = [sys.executable, "-m", "engine.worker", "--endpoint", f"ipc://{folder}/worker"]
+        self.process = subprocess.Popen([*command, "--model", model], stdin=subprocess.PIPE)
+
+    def next(self) -> Envelope:
+        return decode(self.socket.recv_multipart())
+
+    def send(self, message: Envelope) -> None:
+        self.socket.send_multipart(encode(message))
+
+    def until(self, *kinds: str) -> Envelope:
+        while (message := self.next()).type not in kinds:
+            pass
+        return message
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        self.context.destroy(linger=0)
+
+
+@pytest.fixture
+def worker(tmp_path: Path) -> Iterator[Worker]:
+    one = Worker(tmp_path)
+    yield one
+    one.close()
+
+
+def job(name: str, caption: str = "a bell", **layer: object) -> RenderJob:
+    scene = check_scene(
+        {"id": "s", "duration_s": 1.0, "layers": [{"id": "a", "view": "sfx", "caption": caption, **layer}]}
+    )
+    request = request_for(scene, scene.layers[0], FAKE)
+    return RenderJob(id=name, scene="s", layer="a", revision=1, request=request)
+
+
+def test_it_says_what_it_is_then_renders_with_every_step_reported(worker: Worker) -> None:
+    ready = worker.next()
+    assert ready.type == "worker.ready"
+    assert ready.content["pid"] == worker.process.pid
+    assert ready.content["model"] == FAKE.model_dump()
+    one = job("1", cues=[{"at_s": 0.5}])
+    worker.send(envelope_for("render", one))
+    steps = [worker.next() for _ in range(1 + FAKE.steps)]
+    assert [step.content["step"] for step in steps[1:]] == list(range(1, FAKE.steps + 1))
+    done = worker.next()
+    assert done.type == "render.done"
+    samples = np.frombuffer(done.binary[0], "<f4")
+    assert len(samples) == done.content["length_samples"] == FAKE.rate_hz
+    assert int(np.argmax(samples)) == FAKE.rate_hz // 2
+    spectrum = np.abs(np.fft.rfft(np.delete(samples, FAKE.rate_hz // 2)))
+    assert int(np.argmax(spectrum)) == pytest.approx(pitch_hz(one.request), abs=1)
+
+
+@pytest.mark.parametrize("after_steps", [0, 1, 10, 20])
+def test_a_cancelled_job_stops_and_the_next_one_runs(worker: Worker, after_steps: int) -> None:
+    worker.until("worker.ready")
+    worker.send(envelope_for("render", job("1", "slow bell")))
+    for _ in range(after_steps):
+        worker.until("render.progress")
+    worker.send(envelope_for("cancel", CancelJob(job="1")))
+    seen = 0
+    while (message := worker.next()).type == "render.progress":
+        seen += 1
+    assert message.type in {"render.stopped"} | ({"render.done"} if after_steps == 20 else set())
+    assert seen <= 2  # the step that was under way, and the text that came before any
+    worker.send(envelope_for("render", job("2")))
+    assert worker.until("render.done").content["job"] == "2"
+
+
+def test_a_waiting_job_is_cancelled_without_a_step(worker: Worker) -> None:
+    worker.until("worker.ready")
+    worker.send(envelope_for("render", job("1", "slow bell")))
+    worker.send(envelope_for("render", job("2")))
+    worker.until("render.progress")
+    worker.send(envelope_for("cancel", CancelJob(job="2")))
+    assert worker.until("render.stopped", "render.done").content["job"] == "2"
+    assert worker.until("render.stopped", "render.done").content["job"] == "1"
+
+
+def test_a_cancel_of_a_job_that_is_over_stops_nothing(worker: Worker) -> None:
+    worker.until("worker.ready")
+    worker.send(envelope_for("render", job("1")))
+    worker.until("render.done")
+    worker.send(envelope_for("cancel", CancelJob(job="1")))
+    worker.send(envelope_for("render", job("2")))
+    assert worker.until("render.stopped", "render.done").content["job"] == "2"
+
+
+def test_it_stops_when_told_to(worker: Worker) -> None:
+    worker.until("worker.ready")
+    worker.send(envelope_for("stop", StopEngine()))
+    assert worker.process.wait(10) == 0
+
+
+def test_it_ends_with_the_one_who_holds_its_standard_input(worker: Worker) -> None:
+    worker.until("worker.ready")
+    worker.send(envelope_for("render", job("1", "slow bell")))
+    worker.until("render.progress")
+    assert worker.process.stdin is not None
+    worker.process.stdin.close()
+    assert worker.process.wait(10) == 0
+
+
+def test_a_model_that_cannot_be_loaded_is_told_and_ends_it(tmp_path: Path) -> None:
+    worker = Worker(tmp_path, model="no-such-model")
+    broken = worker.next()
+    assert broken.type == "worker.broken"
+    assert broken.content["failure"]["code"] == "model_failed"
+    assert worker.process.wait(10) == 0
+    worker.close()
