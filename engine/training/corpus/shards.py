@@ -1,6 +1,4 @@
-"""Renders the corpus to disk: one int16 array and one JSONL of metadata a view; resumable, in parallel.
-
-    python -m engine.training.corpus.shards --out DIR --clips-per-view env=3000,sfx=4000 --seed 0
+"""Renders the corpus to disk, resumable and in parallel: `python -m engine.training.corpus.shards --out DIR`.
 
 DIR/<view>.npy is (clips, samples) int16, full scale 32767, open with np.load(..., mmap_mode="r"); row i is
 described by line i of DIR/<view>.jsonl. DIR/corpus.json says what was asked for.
@@ -13,7 +11,7 @@ import json
 import os
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -160,13 +158,6 @@ def render_corpus(
         (out / f"{view}.jsonl").write_text(text, encoding="utf-8")
 
 
-def describe(clip: Clip) -> dict[str, Any]:
-    """All fields of a clip but its audio, as plain values (for looking at one clip)."""
-    fields = asdict(clip)
-    fields.pop("audio")
-    return fields
-
-
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(
@@ -174,7 +165,7 @@ def main() -> None:
     )
     parser.add_argument("--out", type=Path, required=True, help="folder to write into (made if missing)")
     parser.add_argument(
-        "--clips-per-view", default="env=2500,sfx=3500,music=2500,speech=5000", help="clips a view"
+        "--clips-per-view", default="env=3000,sfx=4000,music=3000,speech=5500", help="clips a view"
     )
     parser.add_argument(
         "--seed", type=int, default=0, help="another seed gives other clips, e.g. a held-out set"
