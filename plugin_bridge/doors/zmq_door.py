@@ -79,7 +79,7 @@ class ZmqDoor:
         control: bool,
     ) -> None:
         # a REQ socket puts an empty frame before its message, and waits for one before the answer
-        delimiter = frames[:1] if frames and not frames[0] else []
+        delimiter = frames[:1] if len(frames) > 1 and not frames[0] else []
         frames = frames[len(delimiter) :]
         try:
             message = decode(frames)
