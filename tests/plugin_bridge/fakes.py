@@ -1,0 +1,159 @@
+"""A bridge without sockets or processes: the real parts around a fake worker that a test plays by hand."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from engine.checkpoint import describe
+from plugin_bridge.audio_store import AudioStore
+from plugin_bridge.bridge import Addresses, Bridge
+from plugin_bridge.config import BridgeConfig
+from plugin_bridge.journal import Journal
+from plugin_bridge.scene_store import SceneStore
+from scene_schema.envelope import Envelope, envelope_for
+from scene_schema.job_states import FINAL
+from scene_schema.messages import RenderDone, RenderFailed, RenderProgress, RenderStopped, WorkerStatus
+from scene_schema.rendering import RenderJob, RenderRequest
+
+FAKE = describe("fake")
+
+
+def request(caption: str = "rain", **fields: Any) -> RenderRequest:
+    values: dict[str, Any] = {
+        "model": "fake",
+        "weights_sha256": "",
+        "view": "env",
+        "caption": caption,
+        "transcript": None,
+        "cues": [],
+        "tempo": None,
+        "seed": 0,
+        "duration_s": 0.5,
+        "steps": 20,
+        "guidance": 1.0,
+    }
+    return RenderRequest(**{**values, **fields})
+
+
+class FakeWorker:
+    """Remembers what it was sent."""
+
+    def __init__(self) -> None:
+        self.status = WorkerStatus(state="ready", pid=1)
+        self.sent: list[Envelope] = []
+        self.kills = 0
+
+    def send(self, message: Envelope) -> None:
+        self.sent.append(message)
+        if message.type == "render":
+            self.status = WorkerStatus(state="rendering", pid=1)
+
+    def kill(self) -> None:
+        self.kills += 1
+
+    def renders(self) -> list[RenderJob]:
+        return [RenderJob.model_validate(one.content) for one in self.sent if one.type == "render"]
+
+    def cancels(self) -> list[str]:
+        return [one.content["job"] for one in self.sent if one.type == "cancel"]
+
+
+class Room:
+    """One bridge, its worker, what it published, and a clock that the test turns."""
+
+    def __init__(self, data_dir: Path, **config: Any) -> None:
+        self.config = BridgeConfig(data_dir=data_dir, model="fake", **config)
+        self.journal = Journal(data_dir / "journal.sqlite")
+        self.worker = FakeWorker()
+        self.audio = AudioStore(data_dir / "audio")
+        self.store = SceneStore(self.journal)
+        self.events: list[tuple[str, Envelope]] = []
+        self.now_s = 0.0
+        self.bridge = Bridge(
+            self.config,
+            FAKE,
+            self.store,
+            self.audio,
+            self.worker,
+            lambda topic, event: self.events.append((topic, event)),
+            Addresses(request="tcp://r", control="tcp://c", events="tcp://e"),
+            clock=lambda: self.now_s,
+        )
+
+    async def ask(self, kind: str, content: dict[str, Any] | None = None, **header: Any) -> Envelope:
+        """The one answer to a request."""
+        (answer,) = await self.bridge.handle(Envelope(kind, content or {}, **header))
+        return answer
+
+    async def tell(self, kind: str, content: Any, *binary: bytes) -> None:
+        """The worker says something."""
+        await self.bridge.heard(envelope_for(kind, content, binary=binary))
+
+    async def become(self, state: Any, **fields: Any) -> None:
+        """The worker's process changes."""
+        self.worker.status = WorkerStatus(state=state, **fields)
+        await self.bridge.worker_changed(self.worker.status)
+
+    async def render(self, job: RenderJob | None = None, **done: Any) -> dict[str, Any]:
+        """The worker finishes its newest job; returns the job's last status."""
+        job = job or self.worker.renders()[-1]
+        await self.tell("render.progress", RenderProgress(job=job.id, stage="sampling", step=20, steps=20))
+        length = round(job.request.duration_s * FAKE.rate_hz)
+        samples = np.full((length, 1), 0.1, dtype="<f4")
+        values = {"rate_hz": FAKE.rate_hz, "channels": 1, "length_samples": length, "rendered_s": 0.25}
+        binary = done.pop("binary", samples.tobytes())
+        await self.tell("render.done", RenderDone(job=job.id, **{**values, **done}), binary)
+        await self.become("ready")
+        return await self.ended(job.id)
+
+    async def stopped(self, job_id: str) -> None:
+        """The worker stopped a job."""
+        await self.tell("render.stopped", RenderStopped(job=job_id))
+        await self.become("ready")
+
+    async def failed(self, job_id: str, failure: Any) -> None:
+        await self.tell("render.failed", RenderFailed(job=job_id, failure=failure))
+        await self.become("ready")
+
+    async def ended(self, job_id: str) -> dict[str, Any]:
+        """The job's status once it has ended; what is being written is waited for."""
+        for _ in range(2000):
+            status = (await self.ask("job.get", {"job": job_id})).content
+            if status["state"] in FINAL:
+                return status
+            await asyncio.sleep(0.001)
+        raise AssertionError(f"the job goes on: {status}")
+
+    def states(self, job_id: str) -> list[str]:
+        """The states that were announced for a job, repeats left out."""
+        states = [
+            event.content["state"]
+            for _, event in self.events
+            if event.type == "event.job" and event.content["job"] == job_id
+        ]
+        return [state for place, state in enumerate(states) if place == 0 or states[place - 1] != state]
+
+    def announced(self, kind: str) -> list[Envelope]:
+        return [event for _, event in self.events if event.type == kind]
+
+    async def close(self) -> None:
+        await self.bridge.close()
+        self.journal.close()
+
+
+def in_room(data_dir: Path, story: Callable[[Room], Awaitable[None]], **config: Any) -> None:
+    """Plays a story with a bridge on this folder, and closes the bridge."""
+
+    async def play() -> None:
+        room = Room(data_dir, **config)
+        try:
+            await story(room)
+        finally:
+            await room.close()
+
+    asyncio.run(play())

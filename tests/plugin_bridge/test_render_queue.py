@@ -1,0 +1,226 @@
+import itertools
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from plugin_bridge.render_queue import Decision, Move, RenderQueue
+from scene_schema.job_states import FINAL, State, check_move
+from scene_schema.rendering import RenderJob
+from tests.plugin_bridge.fakes import request
+
+_ids = itertools.count()
+
+
+def job(layer: str = "env", caption: str = "rain", scene: str = "place") -> RenderJob:
+    return RenderJob(id=f"job{next(_ids)}", scene=scene, layer=layer, revision=1, request=request(caption))
+
+
+def started(queue: RenderQueue, one: RenderJob) -> RenderJob:
+    queue.submit(one)
+    queue.advance()
+    queue.sent()
+    return one
+
+
+def test_runs_in_order_one_at_a_time() -> None:
+    queue = RenderQueue()
+    first, second, third = job("a"), job("b", "wind"), job("c", "sea")
+    for one in (first, second, third):
+        assert queue.submit(one) == (one, Decision())
+    assert queue.positions() == {first.id: 0, second.id: 1, third.id: 2}
+    assert queue.head() == first
+    queue.advance()
+    assert queue.head() is None
+    assert queue.positions() == {second.id: 1, third.id: 2}
+
+
+def test_a_newer_edit_supersedes_the_waiting_job_in_its_place() -> None:
+    queue = RenderQueue()
+    old, other, new = job("a", "rain"), job("b", "wind"), job("a", "storm")
+    queue.submit(old)
+    queue.submit(other)
+    assert queue.submit(new) == (new, Decision([Move(old.id, "superseded")]))
+    assert queue.positions() == {new.id: 0, other.id: 1}
+
+
+def test_a_newer_edit_stops_the_running_job() -> None:
+    queue = RenderQueue()
+    old, new = started(queue, job(caption="rain")), job(caption="storm")
+    assert queue.submit(new) == (new, Decision(stop=old.id))
+    assert queue.gave_up(old.id) == Decision([Move(old.id, "superseded")])
+    assert queue.head() == new
+
+
+def test_a_running_job_is_told_to_stop_once() -> None:
+    queue = RenderQueue()
+    old = started(queue, job(caption="rain"))
+    assert queue.cancel(old.id) == Decision(stop=old.id)
+    assert queue.submit(job(caption="storm"))[1] == Decision()
+    assert queue.gave_up(old.id) == Decision([Move(old.id, "cancelled")])
+
+
+def test_a_job_that_has_not_gone_out_ends_at_once() -> None:
+    queue = RenderQueue()
+    loading, new = job(caption="rain"), job(caption="storm")
+    queue.submit(loading)
+    queue.advance()
+    assert queue.submit(new)[1] == Decision([Move(loading.id, "superseded")])
+
+
+def test_a_stop_that_comes_too_late_still_counts() -> None:
+    queue = RenderQueue()
+    old = started(queue, job())
+    queue.cancel(old.id)
+    assert queue.rendered(old.id) == Decision([Move(old.id, "cancelled")])
+
+
+def test_delivering_is_past_the_point_of_no_return() -> None:
+    queue = RenderQueue()
+    old, new = started(queue, job(caption="rain")), job(caption="storm")
+    assert queue.rendered(old.id) == Decision([Move(old.id, "delivering")])
+    assert queue.cancel(old.id) == Decision()
+    assert queue.submit(new) == (new, Decision())
+    assert queue.delivered(old.id, "done") == Decision([Move(old.id, "done")])
+
+
+def test_the_same_sound_is_not_asked_for_twice() -> None:
+    queue = RenderQueue()
+    first = job()
+    queue.submit(first)
+    assert queue.submit(job()) == (first, Decision())
+    queue.advance()
+    queue.sent()
+    assert queue.submit(job()) == (first, Decision())
+    queue.rendered(first.id)
+    assert queue.submit(job()) == (first, Decision())
+
+
+def test_back_to_the_sound_being_delivered_drops_what_came_between() -> None:
+    queue = RenderQueue()
+    rain = started(queue, job(caption="rain"))
+    queue.rendered(rain.id)
+    storm = job(caption="storm")
+    queue.submit(storm)
+    assert queue.submit(job(caption="rain")) == (rain, Decision([Move(storm.id, "superseded")]))
+
+
+def test_back_to_a_sound_being_stopped_is_a_new_job() -> None:
+    queue = RenderQueue()
+    rain = started(queue, job(caption="rain"))
+    queue.submit(job(caption="storm"))
+    again = job(caption="rain")
+    assert queue.submit(again)[0] == again
+    assert queue.gave_up(rain.id) == Decision([Move(rain.id, "superseded")])
+
+
+def test_a_worker_may_die_under_a_job_once() -> None:
+    queue = RenderQueue()
+    unlucky, other = started(queue, job("a")), job("b", "wind")
+    queue.submit(other)
+    assert queue.worker_lost() == Decision([Move(unlucky.id, "queued")])
+    assert queue.head() == unlucky
+    queue.advance()
+    assert queue.worker_lost() == Decision([Move(unlucky.id, "failed")])
+    assert queue.head() == other
+
+
+def test_a_worker_that_dies_while_stopping_a_job_has_stopped_it() -> None:
+    queue = RenderQueue()
+    old = started(queue, job())
+    queue.cancel(old.id)
+    assert queue.worker_lost() == Decision([Move(old.id, "cancelled")])
+    assert queue.worker_lost() == Decision()
+
+
+def test_removing_a_layer_ends_its_jobs_and_no_others() -> None:
+    queue = RenderQueue()
+    running, waiting, other = started(queue, job("a", "rain")), job("a", "storm"), job("b", "wind")
+    queue.submit(waiting)
+    queue.submit(other)
+    assert queue.supersede("place", "a") == Decision([Move(waiting.id, "superseded")])
+    assert queue.gave_up(running.id) == Decision([Move(running.id, "superseded")])
+    assert queue.jobs() == [other]
+
+
+class AnyOrder(RuleBasedStateMachine):
+    """Whatever happens in whatever order: every move is legal, and every job has one place or has ended."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.queue = RenderQueue()
+        self.states: dict[str, State] = {}
+
+    def follow(self, decision: Decision) -> None:
+        for moved, state in decision.moves:
+            check_move(self.states[moved], state)
+            self.states[moved] = state
+        if decision.stop is not None:
+            assert self.states[decision.stop] == "running"
+
+    @rule(scene=st.sampled_from("xy"), layer=st.sampled_from("abc"), caption=st.sampled_from("123"))
+    def submit(self, scene: str, layer: str, caption: str) -> None:
+        new = job(layer, caption, scene)
+        self.states[new.id] = "queued"
+        kept, decision = self.queue.submit(new)
+        if kept is not new:
+            assert kept.take == new.take
+            del self.states[new.id]
+        self.follow(decision)
+
+    @rule(scene=st.sampled_from("xy"), layer=st.sampled_from("abc"))
+    def supersede(self, scene: str, layer: str) -> None:
+        self.follow(self.queue.supersede(scene, layer))
+
+    @precondition(lambda self: self.queue.head() is not None)
+    @rule(ready=st.booleans())
+    def advance(self, ready: bool) -> None:
+        head = self.queue.head()
+        assert head is not None
+        self.queue.advance()
+        if ready:
+            self.queue.sent()
+        self.follow(Decision([Move(head.id, "running" if ready else "loading")]))
+
+    @precondition(lambda self: self.queue.running and self.queue.running.sent)
+    @rule(finished=st.booleans())
+    def answer(self, finished: bool) -> None:
+        assert self.queue.running is not None
+        running = self.queue.running.job.id
+        self.follow(self.queue.rendered(running) if finished else self.queue.gave_up(running))
+
+    @precondition(lambda self: self.queue.delivering)
+    @rule(kept=st.booleans())
+    def deliver(self, kept: bool) -> None:
+        self.follow(self.queue.delivered(next(iter(self.queue.delivering)), "done" if kept else "failed"))
+
+    @precondition(lambda self: self.states)
+    @rule(data=st.data())
+    def cancel(self, data: st.DataObject) -> None:
+        self.follow(self.queue.cancel(data.draw(st.sampled_from(sorted(self.states)))))
+
+    @rule()
+    def lose_worker(self) -> None:
+        self.follow(self.queue.worker_lost())
+
+    @rule()
+    def give_up(self) -> None:
+        self.follow(self.queue.fail_all())
+
+    @invariant()
+    def every_job_has_one_place(self) -> None:
+        there = [one.id for one in self.queue.jobs()]
+        assert len(there) == len(set(there))
+        assert set(there) == {one for one, state in self.states.items() if state not in FINAL}
+
+    @invariant()
+    def places_agree_with_states(self) -> None:
+        assert all(self.states[one.id] == "queued" for one in self.queue.waiting.values())
+        assert all(self.states[one] == "delivering" for one in self.queue.delivering)
+        assert list(self.queue.waiting) == [(one.scene, one.layer) for one in self.queue.waiting.values()]
+        running = self.queue.running
+        assert running is None or self.states[running.job.id] == ("running" if running.sent else "loading")
+
+
+TestAnyOrder = AnyOrder.TestCase
+TestAnyOrder.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
