@@ -23,6 +23,7 @@ from engine.text_features import caption_ids
 from scene_schema.errors import Refused
 from scene_schema.rendering import RenderRequest
 
+SPEAKING: Final = ("usual_phoneme_s", "lexicon")  # in `model.json` beside the sizes
 EDGE_S: Final = 0.002  # fade at both ends of a clip: no click, and too short to soften an attack at 0 s
 
 
@@ -33,6 +34,7 @@ class CompactRenderer:
         self.capabilities = found.capabilities
         self.device = "cpu"
         self.usual_phoneme_s: float = found.config["usual_phoneme_s"]
+        self._lexicon: dict[str, list[int]] = found.config["lexicon"]
         self._model = model
 
     @classmethod
@@ -44,7 +46,7 @@ class CompactRenderer:
         if threads:
             torch.set_num_threads(threads)
         checkpoint.verify(found)
-        sizes = {key: value for key, value in found.config.items() if key != "usual_phoneme_s"}
+        sizes = {key: value for key, value in found.config.items() if key not in SPEAKING}
         with torch.device("meta"):
             model = CompactModel(CompactConfig.from_data(sizes))
         try:
@@ -84,8 +86,9 @@ class CompactRenderer:
         yield Sound(finished(samples[:length], config.rate_hz), config.rate_hz)
 
     def pronounce(self, word: str) -> list[int]:
-        """Phoneme numbers of one word."""
-        return self._model.pronouncer.pronounce(word)
+        """Phoneme numbers of one word: as the training voices say it, or else as its letters suggest."""
+        known = self._lexicon.get(word)
+        return self._model.pronouncer.pronounce(word) if known is None else known
 
     def durations_s(self, phonemes: list[int], word_starts: list[bool], mean_s: float) -> list[float]:
         """Seconds of each phoneme, scaled so that their mean is the one asked for."""

@@ -91,7 +91,7 @@ def compact_config(views: list[str], phonemes: list[str]) -> CompactConfig:
             hop=320,
             noise_head=True,
         ),
-        pronouncer=PronouncerConfig(phonemes=1 + len(phonemes), width=192, depth=5),
+        pronouncer=PronouncerConfig(phonemes=1 + len(phonemes), width=128, depth=4),
     )
 
 

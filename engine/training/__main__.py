@@ -25,7 +25,7 @@ from engine.training.pronouncer import train_durations, train_pronouncer
 
 CLIPS = {"env": 3000, "sfx": 4000, "music": 3000, "speech": 5500}
 WORDS = 40_000
-STEPS = {"codec": 3000, "texture": 700, "generator": 4200, "pronouncer": 2500, "durations": 1500}
+STEPS = {"codec": 4000, "texture": 700, "generator": 5000, "pronouncer": 4000, "durations": 1500}
 
 
 def main() -> None:
@@ -56,7 +56,7 @@ def main() -> None:
         "generator": lambda: train_generator(run, Clips(corpus), config, steps["generator"], seed),
         "pronouncer": lambda: train_pronouncer(run, words, config, steps["pronouncer"], seed),
         "durations": lambda: train_durations(run, Clips(corpus), config, steps["durations"], seed),
-        "export": lambda: export(run, config, options.out),
+        "export": lambda: export(run, Clips(corpus), config, options.out),
     }
     unknown = set(options.stage or ()) - stages.keys()
     if unknown:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import statistics
+from collections import Counter, defaultdict
 from pathlib import Path
 
 import torch
@@ -11,6 +13,7 @@ from safetensors.torch import save_file
 
 from engine.checkpoint import DESCRIPTION, WEIGHTS
 from engine.models.compact import CompactConfig, CompactModel
+from engine.training.clips import Clips
 from engine.training.codec import trained_decoder
 from engine.training.generator import trained_generator
 from engine.training.latents import turn_decoder
@@ -21,7 +24,7 @@ from scene_schema.scene import View
 VIEWS: list[View] = ["caption", "speech", "asr", "sfx", "music", "env"]
 
 
-def export(run: Path, config: CompactConfig, folder: Path) -> None:
+def export(run: Path, clips: Clips, config: CompactConfig, folder: Path) -> None:
     """Writes the folder. Weights are stored as float16 and computed with in float32."""
     model = CompactModel(config)
     model.generator = trained_generator(run, config)
@@ -33,6 +36,7 @@ def export(run: Path, config: CompactConfig, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     weights = {name: value.to(torch.float16).contiguous() for name, value in model.state_dict().items()}
     save_file(weights, folder / WEIGHTS, metadata={"format": "pt"})
+    extras = {"usual_phoneme_s": usual_phoneme_s(clips), "lexicon": lexicon(clips, config)}
     capabilities = Capabilities(
         name="compact",
         title="Compact v0: 24 kHz mono, trained on rendered sound",
@@ -52,7 +56,30 @@ def export(run: Path, config: CompactConfig, folder: Path) -> None:
     description = {
         "architecture": "compact",
         "capabilities": capabilities.model_dump(),
-        "config": config.as_data(),
+        "config": config.as_data() | extras,
     }
-    text = json.dumps(description, indent=1, ensure_ascii=False) + "\n"
+    text = json.dumps(description, ensure_ascii=False, separators=(",", ":")) + "\n"
     (folder / DESCRIPTION).write_text(text, encoding="utf-8")
+
+
+def usual_phoneme_s(clips: Clips) -> float:
+    """How long a phoneme lasts: the median over clips of each clip's mean, in seconds."""
+    means = [
+        statistics.fmean(end_s - start_s for _, start_s, end_s in about["phonemes"])
+        for about in clips.about["speech"]
+        if about["phonemes"]
+    ]
+    return round(statistics.median(means), 4)
+
+
+def lexicon(clips: Clips, config: CompactConfig) -> dict[str, list[int]]:
+    """Phoneme numbers of the corpus's own words as they sound in a sentence ("a" is a schwa there)."""
+    number_of = {symbol: number for number, symbol in enumerate(config.phonemes, start=1)}
+    heard: dict[str, Counter[tuple[int, ...]]] = defaultdict(Counter)
+    for about in clips.about["speech"]:
+        bounds = [*about["word_starts"], len(about["phonemes"])]
+        for word, start, stop in zip(about["words"], bounds, bounds[1:], strict=False):
+            spoken = [symbol for symbol, _, _ in about["phonemes"][start:stop] if symbol in number_of]
+            if word.isalpha() and spoken:  # a run of words that were merged has a space in it
+                heard[word.lower()][tuple(number_of[symbol] for symbol in spoken)] += 1
+    return {word: list(forms.most_common(1)[0][0]) for word, forms in sorted(heard.items())}

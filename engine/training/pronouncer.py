@@ -17,7 +17,7 @@ from engine.models.pronouncer import PLACES, Durations, Pronouncer, letters_of
 from engine.training.clips import Clips
 from engine.training.progress import Stage, part_of_run
 
-BATCH: Final = 128
+BATCH: Final = 64
 HELD_OUT: Final = 20  # every twentieth word is never trained on
 
 

@@ -1,5 +1,7 @@
 """Words into timed phonemes."""
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -31,7 +33,14 @@ def test_words_numbers_and_pauses() -> None:
 
 @pytest.mark.parametrize(
     "digits, words",
-    [("7", "seven"), ("15", "fifteen"), ("40", "forty"), ("99", "ninety nine"), ("05", "zero five"), ("0", "zero")],
+    [
+        ("7", "seven"),
+        ("15", "fifteen"),
+        ("40", "forty"),
+        ("99", "ninety nine"),
+        ("05", "zero five"),
+        ("0", "zero"),
+    ],
 )
 def test_number_words(digits: str, words: str) -> None:
     assert " ".join(number_words(digits)) == words
@@ -41,7 +50,7 @@ def test_phonemes_follow_each_other_from_the_cue_on() -> None:
     timed = plan_speech("go now", "a man", FakeVoice(), start_s=1.0, clip_s=5.0)
     assert timed[0].start_s == 1.0
     assert [one.number for one in timed] == FakeVoice().pronounce("gonow")
-    assert all(a.end_s <= b.start_s + 1e-9 for a, b in zip(timed, timed[1:], strict=False))
+    assert all(a.end_s <= b.start_s + 1e-9 for a, b in itertools.pairwise(timed))
 
 
 def test_words_that_do_not_fit_are_refused_with_the_length_that_would() -> None:

@@ -1,0 +1,1 @@
+"""How well a checkpoint obeys: an independent judge, and measures of onsets, level and texture."""
