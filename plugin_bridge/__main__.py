@@ -29,13 +29,10 @@ def main() -> None:
         asyncio.set_event_loop_policy(asyncio.WindowsSelectorEventLoopPolicy())
     try:
         config = config_from(options)
-        _log_to(config.data_dir)
+        _keep_log(config.data_dir)
         asyncio.run(serve(config, lambda session, at: _say_ready(session, at, config, options.json)))
     except Refused as refused:
         print(f"stemscape: {refused}", file=sys.stderr)  # noqa: T201
-        sys.exit(CANNOT_START)
-    except OSError as error:
-        print(f"stemscape: {error}\nChoose another folder with --data-dir.", file=sys.stderr)  # noqa: T201
         sys.exit(CANNOT_START)
 
 
@@ -96,16 +93,21 @@ def _say_ready(session: str, at: Addresses, config: BridgeConfig, as_json: bool)
     print(line, flush=True)  # noqa: T201
 
 
-def _log_to(data_dir: Path) -> None:
-    """Standard error, and a file beside the data for engines that nobody watches."""
-    data_dir.mkdir(parents=True, exist_ok=True)
+def _keep_log(data_dir: Path) -> None:
+    """On standard error, and in a file beside the data for engines that nobody watches."""
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        file = RotatingFileHandler(
+            data_dir / "engine.log", maxBytes=LOG_BYTES, backupCount=1, encoding="utf-8"
+        )
+    except OSError as error:
+        raise Refused(
+            "internal", f"the data folder cannot be used: {error}", remedy="Choose another with --data-dir."
+        ) from error
     logging.basicConfig(
         level=logging.INFO,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        handlers=[
-            logging.StreamHandler(),
-            RotatingFileHandler(data_dir / "engine.log", maxBytes=LOG_BYTES, backupCount=1, encoding="utf-8"),
-        ],
+        handlers=[logging.StreamHandler(), file],
     )
 
 

@@ -62,7 +62,9 @@ class ZmqDoor:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await asyncio.to_thread(self._context.destroy, self._linger_ms)
+        for socket in (self._requests, self._control, self._events):
+            socket.close(linger=self._linger_ms)
+        await asyncio.to_thread(self._context.term)  # waits for what lingers
 
     async def _take(self, socket: zmq.asyncio.Socket, bridge: Bridge, *, control: bool) -> None:
         while True:

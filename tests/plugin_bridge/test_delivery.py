@@ -99,3 +99,17 @@ def test_damaged_audio_is_told_and_can_be_made_again(tmp_path: Path) -> None:
         assert (await room.ask("scene.deliver", {"scene": "rain"})).type == "scene.deliver.reply"
 
     in_room(tmp_path, story)
+
+
+def test_a_locked_layer_of_another_length_still_lines_up(tmp_path: Path) -> None:
+    async def story(room: Room) -> None:
+        await rendered(room)
+        await room.ask("layer.edit", {"scene": "rain", "layer": "env", "changes": {"lock": True}})
+        edited = await room.ask("scene.edit", {"scene": "rain", "changes": {"duration_s": 0.75}})
+        assert (edited.content["stale"], len(edited.content["jobs"])) == (["env", "music"], 1)
+        await room.render()
+        answer = await room.ask("scene.deliver", {"scene": "rain"})
+        assert [file["stale"] for file in answer.content["files"]] == [True, False, False]
+        assert {soundfile.info(io.BytesIO(wav)).frames for wav in answer.binary} == {18_000}
+
+    in_room(tmp_path, story)
