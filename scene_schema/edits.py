@@ -71,10 +71,13 @@ def apply(scene: Scene, edit: Edit) -> Scene:
     layers = list(scene.layers)
     if isinstance(edit, EditScene):
         _check_names(edit.changes, _SCENE_FIELDS)
-        return _checked({**scene.model_dump(), **edit.changes}, prefix="$")
+        sent = {f"$.{name}": f"$.changes.{name}" for name in edit.changes}
+        return _checked({**scene.model_dump(), **edit.changes}, sent)
     if isinstance(edit, AddLayer):
-        layers.insert(len(layers) if edit.index is None else edit.index, edit.layer)
-        return _checked({**scene.model_dump(), "layers": [one.model_dump() for one in layers]}, prefix="$")
+        place = len(layers) if edit.index is None else min(edit.index, len(layers))
+        layers.insert(place, edit.layer)
+        sent = {f"$.layers[{place}]": "$.layer"}
+        return _checked({**scene.model_dump(), "layers": [one.model_dump() for one in layers]}, sent)
 
     layer = scene.layer(edit.layer)
     place = layers.index(layer)
@@ -90,24 +93,30 @@ def apply(scene: Scene, edit: Edit) -> Scene:
             _refuse_locked(layer)
         data = scene.model_dump()
         data["layers"][place] = changed
-        return _checked(data, prefix=f"$.layers[{place}]")
+        return _checked(data, {f"$.layers[{place}]": "$.changes"})
     return scene.model_copy(update={"layers": layers})
 
 
-def _checked(data: dict[str, Any], prefix: str) -> Scene:
-    """Checks the whole scene again, and names the fields as the sender wrote them (`$.changes.gain_db`)."""
+def _checked(data: dict[str, Any], sent: dict[str, str]) -> Scene:
+    """Checks the whole scene again, and names the fields as the sender wrote them (`$.changes.gain_db`).
+
+    Args:
+        sent: where a field is in the scene → where it was in the message.
+    """
     try:
         return check_scene(data)
     except Refused as refused:
-        findings = [
-            finding.model_copy(update={"field": finding.field.replace(prefix, "$.changes", 1)})
-            if finding.field.startswith(prefix) and prefix != "$"
-            else finding
-            for finding in refused.findings
-        ]
+        findings = [one.model_copy(update={"field": _as_sent(one.field, sent)}) for one in refused.findings]
         raise Refused(
             "invalid", "this edit does not fit the scene", findings=findings, remedy=refused.remedy
         ) from refused
+
+
+def _as_sent(field: str, sent: dict[str, str]) -> str:
+    for there, here in sent.items():
+        if field == there or field.startswith((f"{there}.", f"{there}[")):
+            return here + field.removeprefix(there)
+    return field
 
 
 def _check_names(changes: dict[str, Any], known: tuple[str, ...]) -> None:
