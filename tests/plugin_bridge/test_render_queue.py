@@ -150,6 +150,7 @@ class AnyOrder(RuleBasedStateMachine):
         super().__init__()
         self.queue = RenderQueue()
         self.states: dict[str, State] = {}
+        self.submitted = 0
 
     def follow(self, decision: Decision) -> None:
         for moved, state in decision.moves:
@@ -160,7 +161,8 @@ class AnyOrder(RuleBasedStateMachine):
 
     @rule(scene=st.sampled_from("xy"), layer=st.sampled_from("abc"), caption=st.sampled_from("123"))
     def submit(self, scene: str, layer: str, caption: str) -> None:
-        new = job(layer, caption, scene)
+        self.submitted += 1
+        new = job(layer, caption, scene).model_copy(update={"id": f"job{self.submitted}"})
         self.states[new.id] = "queued"
         kept, decision = self.queue.submit(new)
         if kept is not new:
@@ -197,7 +199,7 @@ class AnyOrder(RuleBasedStateMachine):
     @precondition(lambda self: self.states)
     @rule(data=st.data())
     def cancel(self, data: st.DataObject) -> None:
-        self.follow(self.queue.cancel(data.draw(st.sampled_from(sorted(self.states)))))
+        self.follow(self.queue.cancel(data.draw(st.sampled_from(list(self.states)))))
 
     @rule()
     def lose_worker(self) -> None:
