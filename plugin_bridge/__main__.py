@@ -49,6 +49,7 @@ def config_from(options: argparse.Namespace) -> BridgeConfig:
         event_port=ports[2],
         data_dir=options.data_dir,
         model=options.model,
+        private=options.private,
         **given,
     )
 
@@ -72,6 +73,7 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
         help="of requests; control and events take the next two; 0: any free ports (default: %(default)s)",
     )
     parser.add_argument("--threads", type=int, help="that the worker may use (default: one a core)")
+    parser.add_argument("--private", action="store_true", help="end when standard input closes")
     parser.add_argument("--json", action="store_true", help="say where the engine is as one line of JSON")
     return parser
 

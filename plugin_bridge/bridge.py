@@ -63,7 +63,7 @@ class Bridge:
 
     Attributes:
         session: a new one at each start, so that clients notice a restart.
-        stopping: set when a client asked the engine to stop.
+        stopping: set when a signal or a client asked the engine to stop.
     """
 
     def __init__(
@@ -75,10 +75,11 @@ class Bridge:
         worker: Worker,
         publish: Publish,
         addresses: Addresses,
+        stopping: asyncio.Event,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.session = uuid.uuid4().hex
-        self.stopping = asyncio.Event()
+        self.stopping = stopping
         self._config = config
         self._model = model
         self._store = store

@@ -43,6 +43,7 @@ class BridgeConfig:
     data_dir: Path = field(default_factory=default_data_dir)
     model: str = "compact"
     worker_threads: int = field(default_factory=default_threads)
+    private: bool = False  # ends when its standard input closes, so it never outlives who started it
 
     backoff_first_s: float = 0.1  # a worker that died is started again after this, doubling up to
     backoff_longest_s: float = 5.0

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
+import threading
 from collections.abc import Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 
 from engine.checkpoint import describe
 from plugin_bridge.audio_store import AudioStore
@@ -22,7 +24,14 @@ Ready = Callable[[str, Addresses], None]
 
 
 async def serve(config: BridgeConfig, ready: Ready) -> None:
-    """Runs until a signal or a client says stop. Raises `Refused` where it cannot start."""
+    """Runs until a signal or a client says stop. Raises `Refused` where it cannot start.
+
+    A private engine (`config.private`) also ends with the process that holds its standard input open.
+    """
+    stopping = asyncio.Event()
+    _stop_on_signals(stopping)  # first, so that a stop that comes while it starts is an orderly one
+    if config.private:
+        _stop_when_abandoned(stopping)
     async with AsyncExitStack() as closing:  # what is opened last is closed first
         model = describe(config.model)
         journal = Journal(config.data_dir / "journal.sqlite")
@@ -39,13 +48,13 @@ async def serve(config: BridgeConfig, ready: Ready) -> None:
             worker,
             door.publish,
             door.addresses,
+            stopping,
         )
         closing.push_async_callback(bridge.close)
-        _stop_on_signals(bridge.stopping)
         door.serve(bridge)
         worker.start(bridge.heard, bridge.worker_changed)
         ready(bridge.session, door.addresses)
-        await bridge.stopping.wait()
+        await stopping.wait()
 
 
 def _stop_on_signals(stopping: asyncio.Event) -> None:
@@ -56,3 +65,15 @@ def _stop_on_signals(stopping: asyncio.Event) -> None:
             signal.signal(number, lambda *_: loop.call_soon_threadsafe(stopping.set))
         else:
             loop.add_signal_handler(number, stopping.set)
+
+
+def _stop_when_abandoned(stopping: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+
+    def wait() -> None:
+        while os.read(0, 4096):
+            pass
+        with suppress(RuntimeError):  # the loop has ended already
+            loop.call_soon_threadsafe(stopping.set)
+
+    threading.Thread(target=wait, daemon=True).start()

@@ -75,8 +75,9 @@ class LocalEngine:
             finally:
                 _kill_group(process)
                 process.wait()
-                if process.stdout is not None:
-                    process.stdout.close()
+                for pipe in (process.stdin, process.stdout):
+                    if pipe is not None:
+                        pipe.close()
             self._process = None
         if self._scratch is not None:
             self._scratch.cleanup()
@@ -103,11 +104,11 @@ class LocalEngine:
             self._scratch = tempfile.TemporaryDirectory(prefix="stems-", ignore_cleanup_errors=True)
             kept = Path(data_dir) if data_dir is not None else Path(self._scratch.name) / "data"
             command = [sys.executable, "-m", "plugin_bridge", "--model", model, "--data-dir", str(kept)]
-            command += ["--port", "0", "--json"]
+            command += ["--port", "0", "--json", "--private"]
             with self._log.open("wb") as log:
                 self._process = subprocess.Popen(
                     command,
-                    stdin=subprocess.DEVNULL,
+                    stdin=subprocess.PIPE,  # held open: however this process ends, the engine ends with it
                     stdout=subprocess.PIPE,
                     stderr=log,
                     # its temporary files go where ours go, even where it had to be killed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -71,6 +72,25 @@ def test_a_frozen_engine_is_killed_with_its_worker(monkeypatch: pytest.MonkeyPat
     assert not psutil.pid_exists(engine.pid)
     gone, _ = psutil.wait_procs([p for p in [_process(worker)] if p], timeout=5)
     assert not psutil.pid_exists(worker) or gone
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_an_engine_ends_with_a_client_that_was_killed(tmp_path: Path) -> None:
+    code = (
+        "import time\nfrom clients.python import Client, LocalEngine\n"
+        "with LocalEngine('fake') as engine, Client(engine.address) as client:\n"
+        "    print(engine.pid, client.wait_ready().worker.pid, flush=True)\n    time.sleep(60)\n"
+    )
+    owner = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert owner.stdout is not None
+    pids = [int(pid) for pid in owner.stdout.readline().split()]
+    left = [process for pid in pids if (process := _process(pid)) is not None]
+    assert len(left) == 2
+    owner.kill()
+    owner.wait()
+    owner.stdout.close()
+    _, alive = psutil.wait_procs(left, timeout=10)
+    assert not alive
 
 
 def _process(pid: int) -> psutil.Process | None:

@@ -82,6 +82,7 @@ class Room:
             self.worker,
             lambda topic, event: self.events.append((topic, event)),
             Addresses(request="tcp://r", control="tcp://c", events="tcp://e"),
+            asyncio.Event(),
             clock=lambda: self.now_s,
         )
 
