@@ -31,7 +31,7 @@ def article(noun: str) -> str:
 
 def _case(rng: Rng, text: str) -> str:
     """Mostly lower case as people type it; sometimes a sentence with or without its full stop."""
-    text = " ".join(text.split()).strip(" ,").replace(" ,", ",")
+    text = " ".join(text.split()).strip(" ,").replace(" ,", ",").replace(",,", ",")
     text = text.replace("whispering speaking", "whispering").replace("on a door on a", "on a")
     text = text.replace("at the door on a", "on a").replace("voice of a robotic voice", "a robotic voice")
     draw = rng.random()
@@ -121,7 +121,7 @@ def effect(label: str) -> Hit:
 def env_caption(rng: Rng, label: str, traits: tuple[str, ...]) -> str:
     """A caption of an environment clip, e.g. "heavy rain drumming on the roof"."""
     voice = environment(label)
-    said = _say(rng, traits, voice.traits)
+    said = _say(rng, traits, {**WHERE, **voice.traits})
     lone = "one" in traits and bool(voice.lone_nouns)
     nouns = voice.lone_nouns if lone else voice.nouns
     sentences = voice.lone_sentences if lone else voice.sentences
@@ -315,7 +315,7 @@ def ensemble_caption(rng: Rng, tune: Tune, played: tuple[str, ...]) -> str:
     if tune.reverberant:
         extras += ["in a large hall", "with reverb"]
     extra = _pick(rng, tuple(extras))
-    opener = _pick(rng, ("music:", "background music:", "a band plays", "instrumental", "we hear"))
+    opener = _pick(rng, ("music:", "background music:", "the sound of", "we hear"))
     texts = (
         plain,
         noun,

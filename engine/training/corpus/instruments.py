@@ -49,6 +49,7 @@ class Part:
     patterns: tuple[str, ...]
     gain_db: float = 0.0
     programs: tuple[int, ...] = ()  # instead of the instrument's own
+    called: str = ""  # instead of the instrument's name; "-" leaves it out
 
 
 @dataclass(frozen=True)
@@ -88,9 +89,9 @@ STYLES: dict[str, Style] = {
     ),
     "string quartet": Style(
         (
-            Part(("flute",), ("melody",), 0.0, (40,)),
+            Part(("flute",), ("melody",), 0.0, (40,), "violin"),
             Part(("cello",), ("line",), -3.0),
-            Part(("strings",), ("chords", "arpeggio"), -4.0, (40, 41)),
+            Part(("strings",), ("chords", "arpeggio"), -4.0, (40, 41), "violins"),
         ),
         (60, 130),
         wet=0.4,
@@ -103,8 +104,8 @@ STYLES: dict[str, Style] = {
     "orchestra": Style(
         (
             Part(("strings",), ("chords",)),
-            Part(("trumpet", "flute"), ("melody",), -1.0, (56, 60, 68, 73)),
-            Part(("cello",), ("line",), -3.0, (43, 42)),
+            Part(("trumpet", "flute"), ("melody",), -1.0, (56, 60, 68, 73), "-"),
+            Part(("cello",), ("line",), -3.0, (43, 42), "low strings"),
             Part(("harp",), ("arpeggio",), -6.0),
         ),
         (60, 140),
@@ -114,7 +115,7 @@ STYLES: dict[str, Style] = {
         (Part(("guitar",), ("arpeggio", "stabs"), -2.0), Part(("flute",), ("melody",))), (70, 140)
     ),
     "folk band": Style(
-        (Part(("guitar",), ("stabs",), -2.0), Part(("flute",), ("melody",), 0.0, (40, 73, 22)), _BASS),
+        (Part(("guitar",), ("stabs",), -2.0), Part(("flute",), ("melody",), 0.0, (40, 73, 22), "-"), _BASS),
         (85, 160),
     ),
     "ambient": Style(
@@ -129,7 +130,7 @@ STYLES: dict[str, Style] = {
         (
             Part(("synth",), ("arpeggio", "melody"), -3.0),
             Part(("pad",), ("chords",), -5.0),
-            Part(("bass",), ("line",), 0.0, (38, 39)),
+            Part(("bass",), ("line",), 0.0, (38, 39), "synth bass"),
             Part(("drums",), ("groove",), 0.0),
         ),
         (110, 150),
@@ -147,7 +148,11 @@ STYLES: dict[str, Style] = {
         sevenths=True,
     ),
     "rock band": Style(
-        (Part(("guitar",), ("stabs",), 0.0, (27, 29, 30)), _BASS, Part(("drums",), ("groove",), 0.0)),
+        (
+            Part(("guitar",), ("stabs",), 0.0, (27, 29, 30), "electric guitar"),
+            _BASS,
+            Part(("drums",), ("groove",), 0.0),
+        ),
         (95, 170),
         "rock",
     ),

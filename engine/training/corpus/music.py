@@ -180,17 +180,17 @@ def render_ensemble(label: str, rng: Rng, rate_hz: int, samples: int) -> Clip:
                 rng, instrument, pattern, harmony, grid.bars, style.per_bar, grid.busy, grid.loud
             )
             notes = chords.notes
-        if (style.swing and style.groove != "jazz") or (style.swing and timbre != "drums"):
+        if style.swing and (timbre != "drums" or style.groove != "jazz"):  # that groove swings by itself
             notes = swung(notes)
         sound = perform(notes, instrument, program, pattern, grid, rate_hz, samples)
         audio += sound * (db(part.gain_db) / max(rms(sound), 1e-5))
-        played.append(timbre if not part.programs else "")
+        played.append(part.called or timbre)
     wet = bool(rng.random() < style.wet)
     audio = _finished(audio, rng, grid, wet, rate_hz)
     mood = f"{'minor' if minor else 'major'} {grid.speed}"
     tune = captions.Tune(label, mood, grid.speed, minor, "ensemble", "", grid.bpm, style.per_bar, wet)
     traits = (grid.speed, "ensemble", "minor" if minor else "major", *(("reverberant",) if wet else ()))
-    caption = captions.ensemble_caption(rng, tune, tuple(p for p in played if p))
+    caption = captions.ensemble_caption(rng, tune, tuple(name for name in played if name != "-"))
     return _clip(label, caption, finish(audio, samples), grid, traits, _heard(chords, grid))
 
 

@@ -86,9 +86,8 @@ def buzzer(rng: Rng, rate: int) -> Source:
         t = times(length + 0.03, rate)
         gate = np.minimum(t / 0.002, 1.0) * np.clip((length + 0.03 - t) / 0.03, 0.0, 1.0)
         tone = harmonics(np.full(len(t), pitch), rate, np.arange(1, 40) % 2 / np.arange(1, 40) ** 0.7)
-        return (
-            tone + 0.5 * harmonics(np.full(len(t), 1.03 * pitch), rate, 1.0 / np.arange(1, 20) ** 0.7)
-        ) * gate
+        low = harmonics(np.full(len(t), 1.03 * pitch), rate, 1.0 / np.arange(1, 20) ** 0.7)
+        return np.asarray((tone + 0.5 * low) * gate)
 
     return Source(strike, (*trait, "short" if length < 0.35 else "long" if length > 0.6 else ""))
 

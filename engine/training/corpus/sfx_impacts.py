@@ -169,7 +169,7 @@ def sword_unsheath(rng: Rng, rate: int) -> Source:
             rng, len(t), rate, 3500, 10500
         )
         ring = modes(t, base * np.array([1.4, 1.93, 2.6]), [0.8, 0.6, 0.4], [1.0, 0.6, 0.4], rate, rng, 0.2)
-        return glide * swell(t, 0.7 * length, 1.1 * length, 0.8) + 0.35 * ring * u**2
+        return np.asarray(glide * swell(t, 0.7 * length, 1.1 * length, 0.8) + 0.35 * ring * u**2)
 
     return Source(strike)
 
@@ -256,7 +256,7 @@ def branch_snap(rng: Rng, rate: int) -> Source:
             * swell(t, 0.08, 0.4)
             * np.clip(drift(rng, len(t), rate, 50.0), 0, 2)
         )
-        return snap + 0.03 * leaves
+        return np.asarray(snap + 0.03 * leaves)
 
     return Source(strike, trait)
 

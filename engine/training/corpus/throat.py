@@ -17,7 +17,7 @@ def throat(
     rng: Rng,
     rate_hz: int,
     freq_hz: Wave,
-    formants_hz: Sequence[float],
+    formants_hz: Sequence[float] | Wave,
     *,
     tilt: float = 0.8,
     rough: float = 0.0,
