@@ -127,7 +127,7 @@ def test_a_strike_ends_in_silence_and_stands_around_zero(label: str) -> None:
         strike = SFX_CLASSES[label].source(generator(8, number, "sfx"), RATE_HZ).strike()
         size = np.abs(strike)
         assert len(strike) <= 5 * RATE_HZ
-        assert size[-max(8, len(strike) // 200) :].max() < 0.1 * size.max()
+        assert size[-max(8, len(strike) // 400) :].max() < 0.1 * size.max()
         clip = render_sfx(label, generator(8, number, "sfx"), RATE_HZ, SAMPLES)
         assert abs(float(np.mean(clip.audio))) < 2e-3 * np.max(np.abs(clip.audio))
 
