@@ -22,6 +22,9 @@ VIEWS: Final[tuple[View, ...]] = get_args(View)
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 """An id of a scene or layer; it names files, so it is lower case with digits, `-` and `_`, at most 64."""
 
+RESERVED: Final = "mix"
+"""The one id that a layer may not have: stems and mix stand side by side as `<id>.wav` and `mix.wav`."""
+
 Line = Annotated[str, StringConstraints(strip_whitespace=True, max_length=limits.CAPTION_CHARS)]
 Seed = Annotated[int, Field(ge=limits.SEED.low, le=limits.SEED.high)]
 DurationS = Annotated[float, Field(ge=limits.DURATION_S.low, le=limits.DURATION_S.high, allow_inf_nan=False)]
@@ -70,6 +73,8 @@ class Layer(Strict):
         if not self.caption and not (self.view == "speech" and self.transcript):
             wanted = "a caption or a transcript" if self.view == "speech" else "a caption that is not empty"
             raise _field_error(f"a {self.view} layer needs {wanted}", ("caption",), self.caption)
+        if self.id == RESERVED:
+            raise _field_error(f"an id other than '{RESERVED}', which names the mix", ("id",), self.id)
         if self.transcript is not None and self.view != "speech":
             expected = f"a transcript belongs to a speech layer, this one has view '{self.view}'"
             raise _field_error(expected, ("transcript",), self.transcript)

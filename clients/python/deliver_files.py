@@ -100,8 +100,7 @@ def _name(file: DeliveredFile) -> str:
         return MIX
     if not file.layer.replace("-", "").replace("_", "").isalnum():
         raise Refused("malformed", f"a delivered layer's id cannot name a file: {file.layer!r}")
-    # a layer may be called "mix"; the mix keeps its name
-    return "mix.layer.wav" if file.layer == "mix" else f"{file.layer}.wav"
+    return f"{file.layer}.wav"
 
 
 def _check_frame(file: DeliveredFile, frames: Sequence[bytes]) -> None:

@@ -33,6 +33,8 @@ class TextEncoder(nn.Module):
         self.config = config
         self.pieces = nn.Embedding(config.buckets, config.piece_dim, padding_idx=0)
         self.word_in = nn.Linear(config.piece_dim, config.width)
+        # Words enter at the scale of the view token: fainter, they drown in what all words have in common.
+        self.word_norm = nn.LayerNorm(config.width)
         self.view = nn.Embedding(config.views, config.width)
         self.position = nn.Parameter(torch.zeros(1, 1 + config.tokens, config.width))
         layer = nn.TransformerEncoderLayer(
@@ -51,7 +53,8 @@ class TextEncoder(nn.Module):
         """Pieces (B, L, P), which words exist (B, L) bool, view numbers (B,) to (B, 1 + L, D)."""
         here = (ids != 0).unsqueeze(-1)  # (B, L, P, 1)
         words = (self.pieces(ids) * here).sum(2) / here.sum(2).clamp(min=1)  # (B, L, piece_dim)
-        x = torch.cat([self.view(view)[:, None], self.word_in(words)], dim=1)  # (B, 1 + L, D)
+        words = self.word_norm(self.word_in(words))  # (B, L, D)
+        x = torch.cat([self.view(view)[:, None], words], dim=1)  # (B, 1 + L, D)
         x = x + self.position[:, : x.shape[1]]  # (B, 1 + L, D)
         x = self.layers(x, src_key_padding_mask=~with_view(mask))  # (B, 1 + L, D)
         out: Tensor = self.norm(x)  # (B, 1 + L, D)

@@ -25,7 +25,7 @@ from engine.training.pronouncer import train_durations, train_pronouncer
 
 CLIPS = {"env": 3000, "sfx": 4000, "music": 3000, "speech": 5500}
 WORDS = 40_000
-STEPS = {"codec": 4000, "texture": 500, "generator": 4000, "pronouncer": 4000, "durations": 1500}
+STEPS = {"codec": 2700, "texture": 300, "generator": 3300, "pronouncer": 4000, "durations": 1500}
 
 
 def main() -> None:

@@ -25,7 +25,8 @@ from engine.training.progress import Stage, part_of_run
 CROP_FRAMES: Final = 25  # latent frames: one second
 BATCH: Final = 16
 MIX: Final = {"env": 0.25, "sfx": 0.2, "music": 0.3, "speech": 0.25}
-LATENT_NOISE: Final = 0.15  # mean; drawn per item between 0 and twice this
+LATENT_NOISE: Final = 0.08  # mean; drawn per item between 0 and twice this
+SPREAD: Final = 1.0  # weight of `correlation`
 QUIET_RMS: Final = 2e-3
 
 
@@ -54,11 +55,11 @@ def train_codec(run: Path, clips: Clips, config: CompactConfig, steps: int, seed
     for step in stage:
         audio = crops(clips, np.random.default_rng([seed, step]), config)
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            latent = encoder(audio)  # (B, C, T)
-            latent = latent + torch.randn_like(latent) * 2 * LATENT_NOISE * torch.rand(len(latent), 1, 1)
+            clean = encoder(audio)  # (B, C, T)
+            latent = clean + torch.randn_like(clean) * 2 * LATENT_NOISE * torch.rand(len(clean), 1, 1)
             ours = decoder(latent)  # (B, S)
         distance = measure(ours, audio)
-        loss = distance.total().mean()
+        loss = distance.total().mean() + SPREAD * correlation(clean)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(parameters, 2.0)
@@ -71,6 +72,7 @@ def train_codec(run: Path, clips: Clips, config: CompactConfig, steps: int, seed
                 log=distance.log.mean().item(),
                 convergence=distance.convergence.mean().item(),
                 mel=distance.mel.mean().item(),
+                correlation=correlation(clean).item(),
             )
 
 
@@ -131,6 +133,20 @@ def trained_decoder(run: Path, config: CompactConfig, stage: str) -> Vocos:
     found = mean.module
     assert isinstance(found, Vocos)
     return found
+
+
+def correlation(latent: Tensor) -> Tensor:
+    """How much the channels of unit variance (B, C, T) repeat each other: mean over channels of the summed
+    squares of their correlations with the others.
+
+    Without it the encoder says the same few things in many channels, because that outwits the noise: all
+    but half a dozen of 32 were copies. The term is that of VICReg (Bardes et al., arXiv 2105.04906).
+    """
+    rows = latent.float().transpose(1, 2).flatten(0, 1)  # (B·T, C)
+    rows = rows - rows.mean(0)
+    covariance = rows.T @ rows / len(rows)  # (C, C)
+    others = covariance - torch.diag(covariance.diagonal())
+    return others.square().sum() / latent.shape[1]
 
 
 def crops(clips: Clips, rng: np.random.Generator, config: CompactConfig) -> Tensor:

@@ -26,6 +26,9 @@ from scene_schema.scene import TempoGrid
 
 BATCH: Final = 16
 MIX: Final = {"env": 0.18, "sfx": 0.22, "music": 0.22, "speech": 0.38}
+LEVEL_MEAN: Final = 1.0  # of the noise level's logit
+LEVEL_SPREAD: Final = 1.3
+NEARLY_NOISE: Final = 0.15  # of all examples have a level above 0.95
 DROP_ALL: Final = 0.1  # the unconditional branch: zeros for tokens and frames
 DROP_CAPTION: Final = 0.05
 DROP_TIME: Final = {"env": 0.0, "sfx": 0.25, "music": 0.25, "speech": 0.07}
@@ -51,7 +54,6 @@ def train_generator(run: Path, clips: Clips, config: CompactConfig, steps: int, 
 
     network = Generator(config)
     network.backbone.initialise_for_training()
-    nn.init.normal_(network.text.pieces.weight, std=0.5)
     matrices, others = split_parameters(network)
     muon = torch.optim.Muon(matrices, lr=0.01, momentum=0.95, weight_decay=0.01)
     adam = torch.optim.AdamW(others, lr=1e-3, betas=(0.9, 0.98), weight_decay=0.0)
@@ -73,8 +75,7 @@ def train_generator(run: Path, clips: Clips, config: CompactConfig, steps: int, 
             for view, number in zip(views, numbers, strict=True)
         ]
         noise = torch.randn_like(wanted)
-        time = torch.sigmoid(torch.randn(BATCH))  # 1 is noise
-        timestep = (time * 1000).long()
+        timestep = (noise_levels(BATCH) * 1000).long()
         sigma = (timestep.float() / 1000)[:, None, None]
         noisy = sigma * noise + (1 - sigma) * wanted
         with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -112,6 +113,16 @@ def trained_generator(run: Path, config: CompactConfig) -> Generator:
     found = mean.module
     assert isinstance(found, Generator)
     return found.eval()
+
+
+def noise_levels(count: int) -> Tensor:
+    """Levels (count,) in 0…1, 1 is noise: logit-normal about the noisy side, and some close to noise alone.
+
+    In 125 frames of a steady sound the class can be read through a lot of noise, so levels about one half
+    teach nothing of the caption; it decides where there is next to nothing else to go by.
+    """
+    levels = torch.sigmoid(LEVEL_MEAN + LEVEL_SPREAD * torch.randn(count))
+    return torch.where(torch.rand(count) < NEARLY_NOISE, 1.0 - 0.05 * torch.rand(count), levels)
 
 
 def example(about: dict[str, Any], view: str, config: CompactConfig, frames: int) -> Example:

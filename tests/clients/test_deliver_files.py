@@ -81,10 +81,10 @@ def test_the_manifest_says_where_every_sound_comes_from(tmp_path: Path) -> None:
     assert check_scene(manifest["scene_document"]) == scene()
 
 
-def test_a_layer_may_be_called_mix(tmp_path: Path) -> None:
-    delivered = write(tmp_path, first="mix")
-    assert delivered.mix.read_bytes() == b"sum"
-    assert delivered.stems["mix"].read_bytes() == b"one"
+def test_an_engine_that_calls_a_layer_mix_overwrites_nothing(tmp_path: Path) -> None:
+    with pytest.raises(Refused, match="one name"):
+        write_delivery(tmp_path, delivery("mix"), FRAMES, scene(), CAPABILITIES)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("frames", [(b"one", b"two"), (b"one", b"two", b"SUM"), ()])

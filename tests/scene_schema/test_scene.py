@@ -39,6 +39,7 @@ NAN = float("nan")
         (("layers", 2, "gain_db"), 40.0, "$.layers[2].gain_db", "less than or equal to 12"),
         (("layers", 2, "pan"), "left", "$.layers[2].pan", "number"),
         (("layers", 2, "id"), "voice", "$.layers[2].id", "no other layer"),
+        (("layers", 2, "id"), "mix", "$.layers[2].id", "names the mix"),
         (("layers", 2, "id"), "../etc", "$.layers[2].id", "pattern"),
         (("layers", 2, "id"), "rain\n", "$.layers[2].id", "pattern"),
         (("layers", 2, "seed"), -1, "$.layers[2].seed", "greater than or equal to 0"),
@@ -96,7 +97,7 @@ def test_an_unknown_layer_is_answered_with_those_that_exist() -> None:
     assert "voice, bell, rain" in caught.value.remedy
 
 
-slugs = st.from_regex(r"\A[a-z0-9][a-z0-9_-]{0,20}\Z")
+slugs = st.from_regex(r"\A[a-z0-9][a-z0-9_-]{0,20}\Z").filter(lambda slug: slug != "mix")
 words = st.text(
     st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), min_size=1, max_size=40
 ).filter(lambda text: bool(text.strip()))
