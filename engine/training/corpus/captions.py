@@ -1,35 +1,22 @@
-"""Captions: what a clip's class and audible traits are called in English.
+"""Captions: sentences built of a class's names and its audible traits.
 
-Words come from synonyms, adjectives and phrases a trait; knows nothing of how a sound is made.
-A caption never claims what is not a trait of the clip, and may leave traits out.
+Knows nothing of how a sound is made. A caption never claims what is not a trait of the clip, and may leave
+traits out.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+import numpy as np
+
+from engine.training.corpus.names_actions import ACTIONS
+from engine.training.corpus.names_env import ENV
+from engine.training.corpus.names_music import ENSEMBLES, GROOVES, INSTRUMENTS, MOODS, PATTERNS, TEMPOS
+from engine.training.corpus.names_places import PLACES
+from engine.training.corpus.names_sfx import SFX
+from engine.training.corpus.naming import PACE, SIZES, WHERE, Hit, Trait, Voice, Words
 from engine.training.corpus.noise import Rng
-
-Words = tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Trait:
-    """How one trait is said: adjectives before the noun, phrases after it."""
-
-    adjectives: Words = ()
-    phrases: Words = ()
-
-
-@dataclass(frozen=True)
-class Voice:
-    """How one class is named: noun phrases, and sentences in which {} is where a phrase may follow."""
-
-    nouns: Words  # the first is the plain class noun
-    sentences: Words = ()
-    traits: dict[str, Trait] = field(default_factory=dict)
-    lone_nouns: Words = ()  # instead of nouns and sentences when only one animal is heard
-    lone_sentences: Words = ()
 
 
 def _pick(rng: Rng, options: Words) -> str:
@@ -44,7 +31,7 @@ def article(noun: str) -> str:
 
 def _case(rng: Rng, text: str) -> str:
     """Mostly lower case as people type it; sometimes a sentence with or without its full stop."""
-    text = " ".join(text.split()).strip(" ,").replace(" ,", ",")
+    text = " ".join(text.split()).strip(" ,").replace(" ,", ",").replace(",,", ",")
     text = text.replace("whispering speaking", "whispering").replace("on a door on a", "on a")
     text = text.replace("at the door on a", "on a").replace("voice of a robotic voice", "a robotic voice")
     draw = rng.random()
@@ -53,524 +40,6 @@ def _case(rng: Rng, text: str) -> str:
     text = text[:1].upper() + text[1:]
     return text + "." if draw > 0.75 else text
 
-
-WHERE: dict[str, Trait] = {
-    "distant": Trait(
-        ("distant", "faraway", "far-off"), ("in the distance", "far away", "from afar", "a long way off")
-    ),
-    "muffled": Trait(
-        ("muffled", "dull"),
-        ("behind a wall", "through a wall", "from the next room", "heard through a closed door"),
-    ),
-    "reverberant": Trait(
-        ("echoing", "reverberant"),
-        (
-            "in a large hall",
-            "with a long echo",
-            "in a cathedral",
-            "with lots of reverb",
-            "echoing in a big empty space",
-        ),
-    ),
-    "loud": Trait(("loud", "very loud", "close-up"), ("up close", "right next to you", "very loudly")),
-    "quiet": Trait(("quiet", "soft", "faint"), ("quietly", "very softly")),
-}
-
-SIZES: dict[str, Trait] = {
-    "small": Trait(("small", "little", "tiny")),
-    "large": Trait(("large", "big", "huge")),
-    "low": Trait(("low", "low-pitched", "deep")),
-    "high": Trait(("high", "high-pitched", "shrill")),
-    "short": Trait(("short", "brief")),
-    "long": Trait(("long",)),
-}
-
-ENV: dict[str, Voice] = {
-    "rain": Voice(
-        ("rain", "rainfall", "falling rain", "raindrops", "rain shower"),
-        ("rain is falling{}", "it is raining{}", "raindrops fall{}", "rain comes down{}"),
-        {
-            "light": Trait(("light", "gentle", "soft", "drizzling"), ("drizzle", "barely raining")),
-            "moderate": Trait(("steady", "moderate", "constant")),
-            "heavy": Trait(("heavy", "pouring", "intense", "torrential"), ("pouring down", "in a downpour")),
-            "roof": Trait(("",), ("on a roof", "on a tin roof", "drumming on the roof")),
-            "leaves": Trait(("",), ("on leaves", "in a forest", "on foliage")),
-            "window": Trait(("",), ("on a window", "against the window", "tapping on a window pane")),
-        },
-    ),
-    "storm": Voice(
-        ("storm", "thunderstorm", "rainstorm with wind", "storm with rain and thunder", "tempest"),
-        (
-            "a storm rages{}",
-            "rain, wind and thunder{}",
-            "a thunderstorm is passing{}",
-            "thunder rumbles over wind and rain{}",
-        ),
-        {
-            "heavy": Trait(("heavy", "violent", "wild", "fierce", "raging")),
-            "near thunder": Trait(
-                ("close",), ("with rolling thunder", "with loud thunder", "thunder overhead")
-            ),
-            "distant thunder": Trait(("",), ("with distant thunder", "thunder rumbling in the distance")),
-        },
-    ),
-    "wind": Voice(
-        ("wind", "blowing wind", "moving air", "wind noise", "wind outdoors"),
-        ("wind is blowing{}", "the wind blows{}", "air moves past{}", "the wind is up{}"),
-        {
-            "gentle": Trait(("gentle", "light", "soft", "faint"), ("a light breeze", "a breeze")),
-            "steady": Trait(("steady", "constant", "even")),
-            "gusty": Trait(("gusty", "gusting", "blustery"), ("in gusts", "with strong gusts")),
-            "howling": Trait(("howling", "whistling", "moaning", "eerie")),
-            "strong": Trait(("strong", "heavy", "powerful", "stormy")),
-        },
-    ),
-    "waves": Voice(
-        ("waves", "ocean waves", "sea waves", "surf", "waves on a beach"),
-        (
-            "waves roll onto the shore{}",
-            "the sea washes up a beach{}",
-            "waves break on the shore{}",
-            "the ocean{}",
-        ),
-        {
-            "gentle": Trait(("gentle", "calm", "soft", "quiet")),
-            "moderate": Trait(("rolling", "steady")),
-            "rough": Trait(("rough", "crashing", "heavy", "powerful"), ("crashing hard",)),
-            "slow": Trait(("slow",), ("slowly, one after another", "at a slow pace")),
-            "fast": Trait(("quick", "choppy"), ("in quick succession",)),
-            "distant": WHERE["distant"],
-        },
-    ),
-    "stream": Voice(
-        ("stream", "flowing water", "running water", "brook", "creek"),
-        ("water is flowing{}", "a stream runs{}", "water runs over stones{}", "a brook flows by{}"),
-        {
-            "trickling": Trait(("trickling", "small", "gentle"), ("in a trickle", "with single gurgles")),
-            "babbling": Trait(("babbling", "bubbling", "gurgling")),
-            "rushing": Trait(
-                ("rushing", "fast", "strong", "roaring"),
-                ("like a river", "with strong current", "in a rushing river"),
-            ),
-        },
-    ),
-    "birds": Voice(
-        ("birds", "birdsong", "bird calls", "chirping", "forest birds"),
-        ("birds are singing{}", "birds chirp{}", "birdsong in the woods{}", "birds call{}"),
-        {
-            "many": Trait(
-                ("many", "lively", "several"), ("a dawn chorus", "all singing at once", "in a lively forest")
-            ),
-            "one": Trait(("single", "lone")),
-            "distant": WHERE["distant"],
-        },
-        ("bird", "songbird", "bird song", "bird call"),
-        ("a bird is singing{}", "a bird sings{}", "a bird calls in the woods{}"),
-    ),
-    "crickets": Voice(
-        ("crickets", "cricket sounds", "chirping crickets", "night insects", "crickets at night"),
-        (
-            "crickets chirp{}",
-            "crickets are chirping at night{}",
-            "insects sing in the dark{}",
-            "a summer night with crickets{}",
-        ),
-        {
-            "many": Trait(("many", "several"), ("a field full of crickets",)),
-            "one": Trait(("single", "lone")),
-            "steady": Trait(("steady", "trilling", "continuous")),
-            "slow": Trait(("slow", "lazy")),
-            "fast": Trait(("fast", "rapid", "busy")),
-            "distant": WHERE["distant"],
-        },
-        ("cricket", "cricket chirp", "chirping cricket", "night insect"),
-        ("a cricket chirps{}", "a cricket is chirping at night{}", "one insect sings in the dark{}"),
-    ),
-    "fire": Voice(
-        ("fire", "campfire", "fireplace", "crackling fire", "burning wood"),
-        ("a fire is burning{}", "wood burns{}", "flames crackle{}", "logs crackle{}"),
-        {
-            "gentle": Trait(("small", "gentle", "quiet", "dying"), ("burning low", "with a few soft pops")),
-            "crackling": Trait(
-                ("crackling", "popping", "lively"), ("with many crackles", "crackling and popping")
-            ),
-            "roaring": Trait(
-                ("roaring", "big", "fierce", "large"), ("a bonfire", "with roaring flames", "blazing")
-            ),
-        },
-    ),
-    "traffic": Voice(
-        ("traffic", "city traffic", "street noise", "road noise", "passing cars"),
-        ("cars drive past{}", "cars pass on a street{}", "vehicles go by{}", "a city street{}"),
-        {
-            "light": Trait(
-                ("light", "sparse", "quiet"), ("only a car or two", "with a single car now and then")
-            ),
-            "moderate": Trait(("steady", "moderate")),
-            "heavy": Trait(("heavy", "busy", "dense", "loud"), ("at rush hour",)),
-            "distant": WHERE["distant"],
-            "honking": Trait(("",), ("with a car honking", "and a horn", "with honking")),
-        },
-    ),
-    "crowd": Voice(
-        ("crowd", "crowd murmur", "people talking", "chatter", "background voices"),
-        (
-            "people are chatting{}",
-            "a crowd murmurs{}",
-            "many voices talk at once{}",
-            "people talk in a room{}",
-        ),
-        {
-            "quiet": Trait(("quiet", "small", "soft"), ("a few people talking", "in low voices")),
-            "busy": Trait(("busy", "large", "loud", "dense"), ("in a packed room", "at a busy party")),
-            "cafe": Trait(
-                ("relaxed",),
-                (
-                    "in a café",
-                    "in a restaurant with clinking cups",
-                    "in a coffee shop",
-                    "with clinking glasses",
-                ),
-            ),
-            "muffled": WHERE["muffled"],
-        },
-    ),
-    "station": Voice(
-        ("station", "train station", "station hall", "large echoing hall", "station concourse"),
-        (
-            "voices echo in a station{}",
-            "people in a large hall{}",
-            "the hall of a train station{}",
-            "a murmur echoes through a concourse{}",
-        ),
-        {
-            "busy": Trait(("busy", "crowded", "noisy")),
-            "quiet": Trait(("quiet", "nearly empty", "calm")),
-            "announcement chime": Trait(
-                ("",), ("with an announcement chime", "with a chime", "and a platform gong")
-            ),
-        },
-    ),
-    "hum": Voice(
-        ("hum", "machine hum", "engine hum", "electrical hum", "humming machine"),
-        ("a machine is humming{}", "a motor runs{}", "machinery hums{}", "an appliance hums{}"),
-        {
-            "low": Trait(("low", "deep", "low-pitched")),
-            "high": Trait(("high", "high-pitched", "whining")),
-            "pulsing": Trait(("pulsing", "throbbing", "wobbling")),
-            "steady": Trait(("steady", "constant", "even")),
-        },
-    ),
-    "spaceship": Voice(
-        ("spaceship", "spaceship drone", "starship interior", "sci-fi drone", "spacecraft engine"),
-        (
-            "a spaceship drones{}",
-            "inside a spaceship{}",
-            "a starship engine runs{}",
-            "on the bridge of a starship{}",
-        ),
-        {
-            "deep": Trait(("deep", "dark", "low")),
-            "pulsing": Trait(("pulsing", "throbbing", "pulsating")),
-            "humming": Trait(("humming", "steady")),
-        },
-    ),
-    "cave": Voice(
-        ("cave", "cave drips", "cave with dripping water", "wet cave", "cavern"),
-        (
-            "water drips in a cave{}",
-            "drops fall and echo in a cavern{}",
-            "dripping water echoes{}",
-            "drips in an underground cave{}",
-        ),
-        {
-            "slow": Trait(("slowly dripping",), ("with slow drips", "with a drip now and then", "slowly")),
-            "fast": Trait(("quickly dripping",), ("with fast drips", "with many drips", "quickly")),
-        },
-    ),
-    "underwater": Voice(
-        ("underwater", "underwater ambience", "deep water", "submerged rumble", "sound under the sea"),
-        ("under water{}", "beneath the surface of the sea{}", "diving deep{}", "submerged in the ocean{}"),
-        {
-            "bubbling": Trait(("bubbling",), ("with bubbles", "with bursts of bubbles", "bubbles rising")),
-            "calm": Trait(("calm", "still", "dark"), ("without bubbles",)),
-        },
-    ),
-    "vinyl": Voice(
-        ("vinyl", "vinyl crackle", "record noise", "record crackle", "old record"),
-        (
-            "a record crackles{}",
-            "an old vinyl record spins{}",
-            "the needle runs in an empty groove{}",
-            "vinyl pops and hiss{}",
-        ),
-        {
-            "light": Trait(("light", "soft", "clean", "gentle")),
-            "heavy": Trait(("heavy", "dusty", "worn", "scratchy")),
-        },
-    ),
-    "roomtone": Voice(
-        ("room tone", "quiet room", "empty room", "indoor silence", "room ambience"),
-        (
-            "an empty room{}",
-            "almost silence in a room{}",
-            "the tone of a quiet room{}",
-            "nothing but the room{}",
-        ),
-        {
-            "quiet": Trait(("very quiet", "dark", "still", "dull")),
-            "airy": Trait(("airy", "ventilated"), ("with air conditioning", "with a ventilation hiss")),
-        },
-    ),
-    "static": Voice(
-        ("static", "white noise", "noise", "hissing noise", "background static"),
-        ("steady hiss{}", "noise hisses{}", "nothing but static{}", "a hissing sound{}"),
-        {
-            "hiss": Trait(("bright", "hissing"), ("tape hiss", "like tape hiss")),
-            "steady": Trait(("steady", "constant", "even")),
-            "radio": Trait(
-                ("radio", "crackling"), ("on the radio", "between radio stations", "a detuned radio")
-            ),
-        },
-    ),
-    "train": Voice(
-        ("train", "train ride", "moving train", "railway", "train on rails"),
-        (
-            "a train rolls along the track{}",
-            "inside a train{}",
-            "wheels clack over the rails{}",
-            "riding a train{}",
-        ),
-        {
-            "slow": Trait(("slow",), ("slowly", "at low speed")),
-            "fast": Trait(("fast", "speeding"), ("at high speed", "quickly")),
-        },
-    ),
-    "airplane": Voice(
-        ("airplane", "airplane cabin", "aircraft interior", "jet cabin", "cabin noise"),
-        ("inside an airplane{}", "a jet in flight{}", "the cabin of an airliner{}", "flying in a plane{}"),
-        {"steady": Trait(("steady", "constant", "smooth"))},
-    ),
-    "frogs": Voice(
-        ("frogs", "croaking frogs", "frog chorus", "pond frogs", "frogs at a pond"),
-        ("frogs are croaking{}", "frogs croak at a pond{}", "frogs call at night{}", "croaks from a swamp{}"),
-        {
-            "many": Trait(("many", "several"), ("in chorus",)),
-            "one": Trait(("single", "lone")),
-        },
-        ("frog", "croaking frog", "frog croak", "pond frog"),
-        ("a frog is croaking{}", "a frog croaks at a pond{}", "a frog calls at night{}"),
-    ),
-}
-
-MATERIALS: dict[str, Trait] = {
-    "wood": Trait(("wooden",), ("on wood",)),
-    "metal": Trait(("metal", "metallic"), ("on metal",)),
-}
-
-
-@dataclass(frozen=True)
-class Hit:
-    """How an effect is named: singular and plural nouns in the same order, sentences for one and for many."""
-
-    one: Words
-    many: Words
-    sentence_one: Words
-    sentence_many: Words
-    traits: dict[str, Trait] = field(default_factory=dict)
-
-
-SFX: dict[str, Hit] = {
-    "bell": Hit(
-        ("bell", "bell toll", "bell strike", "ringing bell", "stroke of a bell"),
-        ("bells", "bell tolls", "bell strikes", "bell rings", "strokes of a bell"),
-        ("a bell rings once{}", "a bell tolls{}", "a bell is struck{}"),
-        ("a bell rings {n} times{}", "a bell tolls {n} times{}", "a bell is struck repeatedly{}"),
-        {"large": Trait(("large", "big", "church", "deep")), "small": Trait(("small", "little", "hand"))},
-    ),
-    "knock": Hit(
-        ("knock", "door knock", "knock on a door", "rap on the door"),
-        ("knocks", "door knocks", "knocks on a door", "raps on the door"),
-        ("someone knocks on a door once{}", "a single knock at the door{}"),
-        ("someone knocks on a door{}", "knocking on a door{}", "someone knocks {n} times{}"),
-        {
-            "wood": Trait(("wooden",), ("on a wooden door",)),
-            "metal": Trait(("metallic", "metal"), ("on a metal door",)),
-        },
-    ),
-    "slam": Hit(
-        ("door slam", "slamming door", "slam of a door", "door slammed shut"),
-        ("door slams", "slamming doors", "slams of a door", "doors slammed shut"),
-        ("a door slams shut{}", "a door is slammed{}", "someone slams a door{}"),
-        ("a door slams {n} times{}", "doors slam{}"),
-        {"large": Trait(("heavy", "big")), "small": Trait(("light", "small"))},
-    ),
-    "footsteps": Hit(
-        ("footstep", "step", "single footstep", "footfall"),
-        ("footsteps", "steps", "walking footsteps", "footfalls"),
-        ("someone takes a step{}",),
-        ("someone walks by{}", "a person is walking{}", "someone takes {n} steps{}", "someone is walking{}"),
-        {
-            "wood": Trait(("wooden",), ("on wood", "on a wooden floor", "on floorboards")),
-            "concrete": Trait(("hard",), ("on concrete", "on pavement", "on a stone floor")),
-            "gravel": Trait(("crunching",), ("on gravel", "over loose stones")),
-            "snow": Trait(("soft",), ("in snow", "on fresh snow")),
-            "metal": Trait(("metallic",), ("on a metal grate", "on metal stairs")),
-            "pace fast": Trait(("quick", "running", "hurried", "fast"), ("at a fast pace", "in a hurry")),
-            "pace slow": Trait(("slow", "heavy slow"), ("slowly", "at a slow pace")),
-        },
-    ),
-    "glass": Hit(
-        ("glass break", "breaking glass", "glass shatter", "shattering glass"),
-        ("glass breaks", "breaking glasses", "glass shatters", "shattering glasses"),
-        ("a glass breaks{}", "glass shatters{}", "a window breaks{}"),
-        ("glass breaks {n} times{}", "glasses shatter{}"),
-    ),
-    "clock": Hit(
-        ("clock tick", "tick", "tick of a clock", "ticking sound"),
-        ("clock ticks", "ticks", "ticks of a clock", "ticking sounds"),
-        ("a clock ticks once{}",),
-        ("a clock is ticking{}", "a clock ticks{}", "a clock ticks {n} times{}", "tick tock{}"),
-        {"small": Trait(("tiny", "thin", "small")), "large": Trait(("deep", "heavy", "big"))},
-    ),
-    "beep": Hit(
-        ("beep", "electronic beep", "bleep", "computer beep"),
-        ("beeps", "electronic beeps", "bleeps", "computer beeps"),
-        ("a device beeps once{}", "something beeps{}", "a computer beeps{}"),
-        ("a device beeps {n} times{}", "an alarm beeps{}", "something beeps repeatedly{}"),
-    ),
-    "siren": Hit(
-        ("siren", "police siren", "emergency siren", "ambulance siren"),
-        ("sirens", "police sirens", "emergency sirens", "ambulance sirens"),
-        ("a siren sounds{}", "a siren goes off{}", "an emergency vehicle with its siren on{}"),
-        ("sirens sound{}",),
-        {
-            "wailing": Trait(("wailing", "slow wailing", "rising and falling")),
-            "yelping": Trait(("yelping", "rapid", "fast yelping")),
-            "two-tone": Trait(("two-tone", "hi-lo", "european two-tone")),
-        },
-    ),
-    "horn": Hit(
-        ("car horn", "horn", "honk", "vehicle horn"),
-        ("car horns", "horns", "honks", "vehicle horns"),
-        ("a car honks{}", "a driver honks the horn{}", "a car horn sounds{}"),
-        ("a car honks {n} times{}", "a driver keeps honking{}"),
-        {"large": Trait(("truck", "deep", "big")), "small": Trait(("small", "bright"))},
-    ),
-    "thunder": Hit(
-        ("thunder", "thunder clap", "clap of thunder", "peal of thunder"),
-        ("thunder claps", "thunder", "claps of thunder", "peals of thunder"),
-        ("thunder strikes{}", "thunder rolls{}", "it thunders{}"),
-        ("thunder rolls{}",),
-        {
-            "sharp": Trait(("sharp", "cracking", "crashing")),
-            "rumbling": Trait(("rumbling", "rolling", "low")),
-        },
-    ),
-    "explosion": Hit(
-        ("explosion", "blast", "detonation", "boom"),
-        ("explosions", "blasts", "detonations", "booms"),
-        ("something explodes{}", "a bomb goes off{}", "there is an explosion{}"),
-        ("{n} explosions go off{}", "bombs go off{}"),
-    ),
-    "gunshot": Hit(
-        ("gunshot", "gun shot", "shot", "pistol shot"),
-        ("gunshots", "gun shots", "shots", "pistol shots"),
-        ("a gun is fired{}", "someone fires a gun{}", "a shot rings out{}"),
-        ("a gun is fired {n} times{}", "someone fires {n} shots{}", "shots are fired{}"),
-        {"small": Trait(("small", "light")), "large": Trait(("heavy", "big", "powerful"))},
-    ),
-    "laser": Hit(
-        ("laser", "laser shot", "laser blast", "ray gun zap"),
-        ("lasers", "laser shots", "laser blasts", "ray gun zaps"),
-        ("a laser is fired{}", "a blaster fires{}", "a ray gun zaps{}"),
-        ("a laser fires {n} times{}", "a blaster fires repeatedly{}", "{n} laser shots{}"),
-    ),
-    "whistle": Hit(
-        ("whistle", "whistle blow", "whistling", "whistle sound"),
-        ("whistles", "whistle blows", "whistle blasts", "whistle sounds"),
-        ("someone whistles{}", "a whistle blows{}", "a whistle is blown{}"),
-        ("someone whistles {n} times{}", "a whistle is blown {n} times{}"),
-        {
-            "referee": Trait(("referee", "trilling", "sports"), ("of a referee",)),
-            "human": Trait(("human", "sliding"), ("by a person",)),
-        },
-    ),
-    "keyboard": Hit(
-        ("key click", "keyboard click", "key press", "keystroke"),
-        ("key clicks", "keyboard clicks", "key presses", "keystrokes"),
-        ("someone presses a key{}", "a key is pressed{}"),
-        ("someone types on a keyboard{}", "typing on a computer{}", "typing{}", "{n} keys are pressed{}"),
-        {"soft": Trait(("soft", "dull")), "clicky": Trait(("clicky", "mechanical", "crisp"))},
-    ),
-    "splash": Hit(
-        ("splash", "water splash", "splash of water", "plunge into water"),
-        ("splashes", "water splashes", "splashes of water", "plunges into water"),
-        ("something falls into water{}", "something splashes into the water{}", "water splashes{}"),
-        ("something splashes {n} times{}", "water splashes again and again{}"),
-    ),
-    "whoosh": Hit(
-        ("whoosh", "swoosh", "swish", "rush of air"),
-        ("whooshes", "swooshes", "swishes", "rushes of air"),
-        ("something whooshes past{}", "something flies by{}", "something swings through the air{}"),
-        ("something whooshes past {n} times{}", "things fly by{}"),
-        {"fast": Trait(("fast", "quick", "short")), "slow": Trait(("slow", "long"))},
-    ),
-    "clap": Hit(
-        ("clap", "hand clap", "clap of hands", "handclap"),
-        ("claps", "hand claps", "claps of hands", "handclaps"),
-        ("someone claps once{}", "a person claps their hands once{}"),
-        ("someone claps {n} times{}", "someone is clapping{}", "a person claps their hands{}"),
-    ),
-    "bark": Hit(
-        ("bark", "dog bark", "barking dog", "woof"),
-        ("barks", "dog barks", "barks of a dog", "woofs"),
-        ("a dog barks once{}", "a dog barks{}", "a dog gives a bark{}"),
-        ("a dog barks {n} times{}", "a dog is barking{}", "a dog keeps barking{}"),
-        {"small": Trait(("small", "yapping", "high")), "large": Trait(("large", "big", "deep"))},
-    ),
-    "chime": Hit(
-        ("chime", "wind chime note", "metal chime", "tinkling chime"),
-        ("chimes", "wind chimes", "metal chimes", "tinkling chimes"),
-        ("a chime rings{}", "a chime sounds{}", "a metal tube is struck{}"),
-        ("chimes ring{}", "wind chimes tinkle{}", "{n} chimes sound{}"),
-    ),
-    "telephone": Hit(
-        ("telephone", "phone ring", "telephone ring", "ringing phone"),
-        ("telephone rings", "phone rings", "rings of a telephone", "ringing phones"),
-        ("a phone rings{}", "an old telephone rings once{}", "the telephone is ringing{}"),
-        ("a phone rings {n} times{}", "an old telephone keeps ringing{}"),
-    ),
-    "coin": Hit(
-        ("coin", "coin drop", "dropped coin", "coin falling on a table"),
-        ("coins", "coin drops", "dropped coins", "coins falling on a table"),
-        ("a coin is dropped{}", "a coin falls and bounces{}", "someone drops a coin{}"),
-        ("{n} coins are dropped{}", "coins fall one after another{}"),
-    ),
-    "hammer": Hit(
-        ("hammer", "hammer blow", "hammer strike", "hit of a hammer"),
-        ("hammer blows", "hammer hits", "hammer strikes", "hits of a hammer"),
-        ("a hammer strikes once{}", "someone hits with a hammer{}", "a hammer comes down{}"),
-        ("someone hammers{}", "a hammer strikes {n} times{}", "hammering{}"),
-        {
-            "metal": Trait(("metallic", "ringing"), ("on an anvil", "on metal", "on iron")),
-            "wood": Trait(("wooden",), ("on wood", "on a nail")),
-        },
-    ),
-    "drum": Hit(
-        ("drum", "drum hit", "drum beat", "single drum"),
-        ("drums", "drum hits", "drum beats", "beats of a drum"),
-        ("a drum is hit once{}", "a drum sounds{}", "someone strikes a drum{}"),
-        ("a drum is hit {n} times{}", "someone beats a drum{}", "a drum is beaten{}"),
-    ),
-}
-
-PACE: dict[str, Trait] = {
-    "pace fast": Trait(
-        ("fast", "rapid", "quick"), ("in quick succession", "rapidly", "one right after another")
-    ),
-    "pace slow": Trait(("slow",), ("slowly", "with long pauses", "one at a time")),
-}
 
 COUNTS: dict[int, Words] = {
     1: ("a single", "one", "one single"),
@@ -639,10 +108,20 @@ _OPENERS = (
 )
 
 
+def environment(label: str) -> Voice:
+    """What an environment is called."""
+    return PLACES[label] if label in PLACES else ENV[label]
+
+
+def effect(label: str) -> Hit:
+    """What an effect is called."""
+    return ACTIONS[label] if label in ACTIONS else SFX[label]
+
+
 def env_caption(rng: Rng, label: str, traits: tuple[str, ...]) -> str:
     """A caption of an environment clip, e.g. "heavy rain drumming on the roof"."""
-    voice = ENV[label]
-    said = _say(rng, traits, voice.traits)
+    voice = environment(label)
+    said = _say(rng, traits, {**WHERE, **voice.traits})
     lone = "one" in traits and bool(voice.lone_nouns)
     nouns = voice.lone_nouns if lone else voice.nouns
     sentences = voice.lone_sentences if lone else voice.sentences
@@ -671,9 +150,44 @@ def env_caption(rng: Rng, label: str, traits: tuple[str, ...]) -> str:
     return _case(rng, text)
 
 
+# Nouns that take neither an article nor a number.
+MASS = frozenset(
+    (
+        "thunder",
+        "laughter",
+        "laughing voice",
+        "ha ha ha",
+        "ha",
+        "achoo",
+        "coughing",
+        "sneezing",
+        "paper",
+        "paper handling",
+        "fairy dust",
+        "fairy dust showers",
+        "cracking wood",
+        "splintering wood",
+        "dripping water",
+        "pouring water",
+        "pouring waters",
+        "horse gallop",
+        "galloping horse",
+        "beating heart",
+        "clashing swords",
+        "fireworks",
+        "screeching tires",
+        "squealing brakes",
+        "snapping fingers",
+        "rising power",
+        "rising powers",
+        "lighting a match",
+    )
+)
+
+
 def sfx_caption(rng: Rng, label: str, traits: tuple[str, ...], hits: int) -> str:
     """A caption of an effect clip with so many hits, e.g. "three distant knocks on a door"."""
-    hit = SFX[label]
+    hit = effect(label)
     words = {**SIZES, **WHERE, **PACE, **hit.traits}
     said = _say(rng, traits, words)
     phrase = _after(said.phrases)
@@ -688,7 +202,7 @@ def sfx_caption(rng: Rng, label: str, traits: tuple[str, ...], hits: int) -> str
     elif draw < 0.28:
         text = f"{described}{phrase}"
     elif draw < 0.58:
-        mass = label == "thunder" or noun.endswith("ing glass")
+        mass = noun in MASS or noun.endswith("ing glass")
         count = _pick(rng, COUNTS[hits])
         if mass:
             text = f"{described}{phrase}"
@@ -706,53 +220,13 @@ def sfx_caption(rng: Rng, label: str, traits: tuple[str, ...], hits: int) -> str
             text = f"{text}, {said.adjectives}"
     elif draw < 0.90:
         opener = _pick(rng, ("the sound of", "sound of", "we hear"))
-        text = f"{opener} {article(described) if hits == 1 and label != 'thunder' else described}{phrase}"
+        text = f"{opener} {article(described) if hits == 1 and noun not in MASS else described}{phrase}"
     else:
         detail = ", ".join(part for part in (said.adjectives, said.phrases) if part)
         text = f"{noun}, {detail}" if detail else noun
         if hits > 1 and rng.random() < 0.5:
             text = f"{text}, {hits} times" if rng.random() < 0.5 else f"{text}, repeated"
     return _case(rng, text)
-
-
-MOODS: dict[str, Words] = {
-    "major slow": ("calm", "peaceful", "gentle", "relaxing", "warm", "tender", "soothing"),
-    "major medium": ("warm", "pleasant", "friendly", "bright", "hopeful", "easy-going"),
-    "major fast": ("upbeat", "cheerful", "lively", "happy", "energetic", "joyful", "bouncy"),
-    "minor slow": ("sad", "melancholic", "sombre", "mournful", "lonely", "gloomy"),
-    "minor medium": ("moody", "wistful", "mysterious", "pensive", "dark"),
-    "minor fast": ("tense", "urgent", "dramatic", "restless", "driving", "nervous"),
-}
-GROOVES: dict[str, Words] = {
-    "slow": ("laid-back", "relaxed", "slow", "lazy"),
-    "medium": ("steady", "groovy", "mid-tempo", "solid"),
-    "fast": ("fast", "driving", "energetic", "upbeat"),
-}
-TEMPOS: dict[str, Words] = {
-    "slow": ("slow", "unhurried", "slow-tempo"),
-    "medium": ("medium-tempo", "mid-tempo", "moderate"),
-    "fast": ("fast", "quick", "fast-paced", "up-tempo"),
-}
-INSTRUMENTS: dict[str, Words] = {
-    "piano": ("piano", "grand piano", "solo piano", "piano music"),
-    "guitar": ("acoustic guitar", "guitar", "nylon-string guitar", "fingerpicked guitar"),
-    "strings": ("strings", "string section", "string orchestra", "orchestral strings"),
-    "flute": ("flute", "solo flute", "wooden flute melody", "flute tune"),
-    "bass": ("bass", "bass guitar", "bass line", "electric bass"),
-    "organ": ("organ", "church organ", "pipe organ", "organ music"),
-    "marimba": ("marimba", "wooden mallets", "marimba tune", "mallet percussion"),
-    "vibraphone": ("vibraphone", "vibes", "jazz vibraphone", "mellow vibraphone"),
-    "pad": ("synth pad", "pad", "ambient synthesizer", "warm synth pad"),
-    "electric piano": ("electric piano", "rhodes", "e-piano", "rhodes piano"),
-    "drums": ("drums", "drum groove", "drum kit", "drum beat"),
-    "music box": ("music box", "musical box", "toy music box", "music box tune"),
-    "trumpet": ("trumpet", "solo trumpet", "trumpet melody", "brass trumpet"),
-    "saxophone": ("saxophone", "sax", "alto sax", "saxophone solo"),
-    "harp": ("harp", "plucked harp", "harp music", "concert harp"),
-    "choir": ("choir", "choir singing ah", "vocal choir", "singing voices"),
-    "synth": ("synth lead", "synthesizer", "electronic synth", "synth melody"),
-    "cello": ("cello", "solo cello", "bowed cello", "cello melody"),
-}
 
 
 @dataclass(frozen=True)
@@ -768,16 +242,6 @@ class Tune:
     bpm: float
     beats_per_bar: int
     reverberant: bool
-
-
-PATTERNS: dict[str, Words] = {
-    "chords": ("chords", "chord progression", "sustained chords"),
-    "stabs": ("rhythmic chords", "chords on the beat", "comping chords"),
-    "arpeggio": ("arpeggios", "broken chords", "arpeggio"),
-    "melody": ("melody", "tune", "theme", "solo"),
-    "line": ("line", "riff", "groove"),
-    "groove": ("groove", "beat", "rhythm"),
-}
 
 
 def music_caption(rng: Rng, tune: Tune) -> str:
@@ -833,6 +297,40 @@ def music_caption(rng: Rng, tune: Tune) -> str:
     else:
         text = f"{style}{noun}, {mood}, {extra}"
     return _case(rng, text)
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def ensemble_caption(rng: Rng, tune: Tune, played: tuple[str, ...]) -> str:
+    """A caption of an ensemble's clip, e.g. "wistful jazz trio with piano, bass and drums"."""
+    noun = _pick(rng, ENSEMBLES[tune.label])
+    plain = ENSEMBLES[tune.label][0]
+    mood = _pick(rng, MOODS[tune.mood])
+    tempo = _pick(rng, TEMPOS[tune.speed])
+    parts = _listed(played) if played else "several instruments"
+    key = "in a minor key" if tune.minor else "in a major key"
+    extras = [f"at {round(tune.bpm)} bpm", key, f"at a {tune.speed} tempo"]
+    if tune.reverberant:
+        extras += ["in a large hall", "with reverb"]
+    extra = _pick(rng, tuple(extras))
+    opener = _pick(rng, ("music:", "background music:", "the sound of", "we hear"))
+    texts = (
+        plain,
+        noun,
+        f"{mood} {noun}",
+        f"{tempo} {noun}, {mood}",
+        f"{mood} {noun} {extra}",
+        f"{noun} with {parts}",
+        f"{mood} {noun} with {parts}",
+        f"{parts} playing {tempo} {plain}",
+        f"{opener} {mood} {noun}",
+        f"{noun}, {tempo}, {mood}",
+        f"{noun} {extra}, {mood}",
+    )
+    shares = np.array([1.0, 1.0, 3.0, 2.0, 3.0, 1.5, 2.0, 0.5, 1.5, 2.0, 2.0])
+    return _case(rng, texts[int(rng.choice(len(texts), p=shares / shares.sum()))])
 
 
 @dataclass(frozen=True)

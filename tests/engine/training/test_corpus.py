@@ -11,11 +11,12 @@ import pytest
 
 pytest.importorskip("scipy", reason="the corpus needs scipy (pip install -e '.[train]')")
 
-from engine.training.corpus import espeak, music, render_clip
+from engine.training.corpus import captions, espeak, music, render_clip
 from engine.training.corpus.clip import Clip, generator
 from engine.training.corpus.env import ENV_CLASSES
 from engine.training.corpus.env import render_class as render_env
 from engine.training.corpus.lexicon import SLOTS, TEMPLATES
+from engine.training.corpus.naming import WHERE
 from engine.training.corpus.phonemes import INVENTORY, canonical
 from engine.training.corpus.sfx import SFX_CLASSES
 from engine.training.corpus.sfx import render_class as render_sfx
@@ -120,6 +121,64 @@ def test_every_hit_of_an_effect_is_a_cue_at_its_attack(label: str) -> None:
             assert all(-0.001 < error < 0.005 for error in errors if error is not None), errors
 
 
+@pytest.mark.parametrize("label", SFX_CLASSES)
+def test_a_strike_ends_in_silence_and_stands_around_zero(label: str) -> None:
+    for number in range(2):
+        strike = SFX_CLASSES[label].source(generator(8, number, "sfx"), RATE_HZ).strike()
+        size = np.abs(strike)
+        assert len(strike) <= 5 * RATE_HZ
+        assert size[-max(8, len(strike) // 400) :].max() < 0.1 * size.max()
+        clip = render_sfx(label, generator(8, number, "sfx"), RATE_HZ, SAMPLES)
+        assert abs(float(np.mean(clip.audio))) < 2e-3 * np.max(np.abs(clip.audio))
+
+
+def test_a_gallop_and_a_heart_come_in_full_cycles() -> None:
+    for number in range(6):
+        hooves = render_sfx("gallop", generator(8, number, "sfx"), RATE_HZ, SAMPLES).cues_s
+        assert len(hooves) % 3 == 0
+        beats = render_sfx("heartbeat", generator(8, number, "sfx"), RATE_HZ, SAMPLES).cues_s
+        gaps = np.diff(beats)
+        assert len(beats) % 2 == 0
+        assert np.all(gaps[1::2] > 1.5 * gaps[::2][: len(gaps[1::2])])
+
+
+@pytest.mark.parametrize("label", ENV_CLASSES)
+def test_environment_names_are_many_and_lead_with_the_plain_noun(label: str) -> None:
+    voice = captions.environment(label)
+    assert len(set(voice.nouns)) >= 4
+    assert len(set(voice.sentences)) >= 4
+    assert all("{}" in text for text in (*voice.sentences, *voice.lone_sentences))
+    rng = np.random.default_rng(1)
+    said = {captions.env_caption(rng, label, tuple(voice.traits)[:1]) for _ in range(200)}
+    assert len(said) >= 40
+    assert any(text.lower().rstrip(".") == voice.nouns[0].lower() for text in said)
+    for text in said:
+        check_caption(text)
+
+
+@pytest.mark.parametrize("label", SFX_CLASSES)
+def test_effect_names_are_many_and_lead_with_the_plain_noun(label: str) -> None:
+    hit = captions.effect(label)
+    assert len(set(hit.one)) >= 4
+    assert len(set(hit.many)) >= 4
+    assert hit.sentence_one
+    assert hit.sentence_many
+    rng = np.random.default_rng(1)
+    said = {captions.sfx_caption(rng, label, tuple(hit.traits)[:1], 1) for _ in range(200)}
+    assert len(said) >= 20
+    assert any(text.lower().rstrip(".") == hit.one[0].lower() for text in said)
+    for text in said:
+        check_caption(text)
+
+
+def test_every_audible_trait_can_be_said() -> None:
+    for label in ENV_CLASSES:
+        known = captions.environment(label).traits
+        for number in range(3):
+            clip = render_env(label, generator(12, number, "env"), 8000, 8000)
+            assert set(clip.traits) <= known.keys() | WHERE.keys(), (label, clip.traits)
+
+
 def test_effects_die_away_instead_of_stopping() -> None:
     clip = next(
         clip
@@ -167,6 +226,21 @@ def test_music_clips_stand_on_their_grid(label: str) -> None:
             errors.append(abs(where - round(where)) * sixteenth_s)
     if label in ("drums", "marimba", "trumpet"):
         assert np.median(errors) < 0.012
+
+
+@needs_soundfont
+@pytest.mark.parametrize("label", music.STYLES)
+def test_ensembles_share_one_grid_and_one_harmony(label: str) -> None:
+    clip = music.render_class(label, generator(3, 0, "music"), RATE_HZ, SAMPLES)
+    assert clip.label == label
+    assert clip.bpm is not None
+    low, high = music.STYLES[label].bpm
+    assert low - 0.1 <= clip.bpm <= high + 0.1
+    assert 2 <= len(music.STYLES[label].parts) <= 4
+    assert -27.0 < level_dbfs(clip) < -15.0
+    assert clip.chords[0].start_s == 0.0
+    assert clip.chords[-1].end_s == pytest.approx(5.0)
+    check_caption(clip.caption)
 
 
 @needs_soundfont
@@ -220,9 +294,10 @@ def test_sentences_have_many_words_and_every_slot_is_known() -> None:
 
 
 def test_there_are_enough_classes() -> None:
-    assert len(ENV_CLASSES) >= 14
-    assert len(SFX_CLASSES) >= 16
+    assert len(ENV_CLASSES) >= 42
+    assert len(SFX_CLASSES) >= 62
     assert len(music.INSTRUMENTS) >= 10
+    assert len(music.STYLES) >= 10
     assert len(VOICES) >= 6
 
 
