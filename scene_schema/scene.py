@@ -31,9 +31,12 @@ DurationS = Annotated[float, Field(ge=limits.DURATION_S.low, le=limits.DURATION_
 
 
 class Strict(BaseModel):
-    """Frozen, and refuses keys that it does not know: a misspelt field never passes in silence."""
+    """Frozen, and refuses keys that it does not know: a misspelt field never passes in silence.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    A NaN that a client was given reaches the engine as a NaN, so that the refusal names what was sent.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, ser_json_inf_nan="constants")
 
 
 class Cue(Strict):
@@ -72,7 +75,7 @@ class Layer(Strict):
     def _says_something(self) -> Layer:
         if not self.caption and not (self.view == "speech" and self.transcript):
             wanted = "a caption or a transcript" if self.view == "speech" else "a caption that is not empty"
-            raise _field_error(f"a {self.view} layer needs {wanted}", ("caption",), self.caption)
+            raise _field_error(f"{wanted}, for a layer of view '{self.view}'", ("caption",), self.caption)
         if self.id == RESERVED:
             raise _field_error(f"an id other than '{RESERVED}', which names the mix", ("id",), self.id)
         if self.transcript is not None and self.view != "speech":

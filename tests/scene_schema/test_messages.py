@@ -1,10 +1,13 @@
 """Every message type has a class, an answer and a place in the published schema."""
 
+import math
 from pathlib import Path
 
 import pytest
 
 from scene_schema import json_schema
+from scene_schema.edits import EditLayer
+from scene_schema.envelope import decode, encode, envelope_for
 from scene_schema.errors import Refused
 from scene_schema.messages import REPLIES, REQUESTS, Failure, Hello, JobStatus, read_request
 
@@ -41,3 +44,9 @@ def test_a_refusal_survives_the_wire() -> None:
     back = Failure.model_validate(Failure.of(caught.value).model_dump(mode="json")).refusal()
     assert (back.code, back.findings) == (caught.value.code, caught.value.findings)
     assert back.findings[0].field == "$.scene"
+
+
+def test_a_number_that_is_none_reaches_the_engine_as_it_was_given() -> None:
+    edit = EditLayer(scene="s", layer="l", changes={"gain_db": float("nan")})
+    sent = decode(encode(envelope_for("layer.edit", edit)))
+    assert math.isnan(sent.content["changes"]["gain_db"])
