@@ -16,7 +16,7 @@ import numpy as np
 from rich.progress import track
 
 from engine.compact_renderer import CompactRenderer
-from engine.evaluation.judge import VIEWS, train_judge
+from engine.evaluation.judge import VIEWS, Judge, train_judge
 from engine.evaluation.onsets import onset_error_s
 from engine.renderer import Sound
 from engine.training.clips import Clips
@@ -49,6 +49,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m engine.evaluation", description=__doc__)
     parser.add_argument("--run", type=Path, default=Path("training_runs/v0"), help="where the judge is kept")
     parser.add_argument("--held-out", type=Path, required=True, help="a corpus of another seed")
+    parser.add_argument(
+        "--prompts", type=Path, help="JSONL of view, caption, expected, optional cues: judged too"
+    )
     parser.add_argument("--model", default="compact")
     parser.add_argument("--count", type=int, default=80, help="clips a view")
     parser.add_argument("--judge-steps", type=int, default=1500)
@@ -101,7 +104,22 @@ def main() -> None:
                 "cue_median_ms": round(float(np.median(errors_ms)), 1),
                 "cue_p90_ms": round(float(np.percentile(errors_ms, 90)), 1),
             }
+    if options.prompts:
+        report["prompts"] = judge_prompts(renderer, judge, options.prompts)
     print(json.dumps(report, indent=1))
+
+
+def judge_prompts(renderer: CompactRenderer, judge: Judge, prompts: Path) -> dict[str, Any]:
+    """How many stems for captions in anybody's words are named as expected, by view."""
+    rows = [json.loads(line) for line in prompts.read_text("utf-8").splitlines()]
+    asked: Counter[str] = Counter()
+    right: Counter[str] = Counter()
+    for seed, row in enumerate(track(rows, description="prompts")):
+        about = {"caption": row["caption"], "cues_s": row.get("cues", []), "bpm": None}
+        named = judge.name(stem_for(renderer, row["view"], about, seed), row["view"])
+        asked[row["view"]] += 1
+        right[row["view"]] += named == f"{row['view']}/{row['expected']}"
+    return {view: {"count": asked[view], "accuracy": round(right[view] / asked[view], 3)} for view in asked}
 
 
 if __name__ == "__main__":
