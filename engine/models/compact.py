@@ -7,6 +7,7 @@ Knows nothing of requests, schedules or files.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -33,6 +34,11 @@ class CompactConfig:
     dit: DiTConfig
     vocos: VocosConfig
     pronouncer: PronouncerConfig
+
+    @cached_property
+    def phoneme_numbers(self) -> dict[str, int]:
+        """Each phoneme's number; silence, 0, has no symbol."""
+        return {symbol: number for number, symbol in enumerate(self.phonemes, start=1)}
 
     def as_data(self) -> dict[str, Any]:
         """For `model.json`."""

@@ -16,7 +16,8 @@ class Clips:
     """Clips by view and number. Written by `engine.training.corpus.shards`."""
 
     def __init__(self, folder: Path) -> None:
-        self._audio = {view: np.load(folder / f"{view}.npy") for view in VIEWS}
+        self._folder = folder
+        self._audio: dict[str, NDArray[np.int16]] = {}  # read when it is first asked for: some need no sound
         self.about: dict[str, list[dict[str, Any]]] = {
             view: [json.loads(line) for line in (folder / f"{view}.jsonl").read_text().splitlines()]
             for view in VIEWS
@@ -27,5 +28,7 @@ class Clips:
 
     def audio(self, view: str, number: int) -> NDArray[np.float32]:
         """Samples (S,), full scale ±1."""
+        if view not in self._audio:
+            self._audio[view] = np.load(self._folder / f"{view}.npy")
         audio: NDArray[np.float32] = self._audio[view][number].astype(np.float32) / 32768.0
         return audio

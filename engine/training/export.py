@@ -74,7 +74,7 @@ def usual_phoneme_s(clips: Clips) -> float:
 
 def lexicon(clips: Clips, config: CompactConfig) -> dict[str, list[int]]:
     """Phoneme numbers of the corpus's own words as they sound in a sentence ("a" is a schwa there)."""
-    number_of = {symbol: number for number, symbol in enumerate(config.phonemes, start=1)}
+    number_of = config.phoneme_numbers
     heard: dict[str, Counter[tuple[int, ...]]] = defaultdict(Counter)
     for about in clips.about["speech"]:
         bounds = [*about["word_starts"], len(about["phonemes"])]

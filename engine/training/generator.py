@@ -20,7 +20,7 @@ from engine.models.dit import Block
 from engine.text_features import PIECES, caption_ids
 from engine.training.averaging import averaged
 from engine.training.clips import Clips
-from engine.training.losses import flow_loss
+from engine.training.losses import flow_errors
 from engine.training.progress import Stage, part_of_run
 from scene_schema.scene import TempoGrid
 
@@ -88,8 +88,8 @@ def train_generator(run: Path, clips: Clips, config: CompactConfig, steps: int, 
                 frames=given.frames * both,
             )
             velocity = network(noisy, timestep, given)  # (B, C, T)
-        errors = (velocity.float() - (noise - wanted)).square().mean((1, 2)).detach()
-        loss = flow_loss(velocity, noise, wanted)
+        errors = flow_errors(velocity, noise, wanted)
+        loss = errors.mean()
         network.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(network.parameters(), 5.0)
@@ -127,7 +127,7 @@ def noise_levels(count: int) -> Tensor:
 
 def example(about: dict[str, Any], view: str, config: CompactConfig, frames: int) -> Example:
     """A clip's line of metadata as word pieces and frame rows."""
-    number_of = {symbol: number for number, symbol in enumerate(config.phonemes, start=1)}
+    number_of = config.phoneme_numbers
     spoken = [
         TimedPhoneme(number_of[symbol], start_s, end_s)
         for symbol, start_s, end_s in about["phonemes"]

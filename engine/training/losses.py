@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from engine.models.mel import MelSpectrogram
@@ -73,6 +72,6 @@ def energy_distance(measure: SpectralDistance, first: Tensor, second: Tensor, wa
     return out
 
 
-def flow_loss(predicted: Tensor, noise: Tensor, data: Tensor) -> Tensor:
-    """Mean square error of the velocity noise − data: a scalar."""
-    return F.mse_loss(predicted.float(), noise - data)
+def flow_errors(predicted: Tensor, noise: Tensor, data: Tensor) -> Tensor:
+    """Mean square error of the velocity noise − data, by item: (B, C, T) each to (B,)."""
+    return (predicted.float() - (noise - data)).square().mean((1, 2))

@@ -101,7 +101,7 @@ def trained_durations(run: Path, config: CompactConfig) -> Durations:
 
 def read_words(path: Path, config: CompactConfig) -> list[tuple[Tensor, list[int]]]:
     """Words whose phonemes fit on their letters, as letter and phoneme numbers."""
-    number_of = {symbol: number for number, symbol in enumerate(config.phonemes, start=1)}
+    number_of = config.phoneme_numbers
     words = []
     for line in path.read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
@@ -115,7 +115,7 @@ def read_words(path: Path, config: CompactConfig) -> list[tuple[Tensor, list[int
 
 def sentence_of(about: dict[str, Any], config: CompactConfig) -> tuple[Tensor, Tensor, Tensor] | None:
     """Phoneme numbers, word starts and seconds of one clip; None where it has too few phonemes."""
-    number_of = {symbol: number for number, symbol in enumerate(config.phonemes, start=1)}
+    number_of = config.phoneme_numbers
     starts_of_words = set(about["word_starts"])
     rows = [
         (number_of[symbol], int(index in starts_of_words), end_s - start_s)
