@@ -1,6 +1,6 @@
 """The procedural corpus: clips of one layer each, rendered from random parameters with captions that fit.
 
-Used in training only; needs scipy, and for music and speech a soundfont and libespeak-ng.
+Used in training only; needs scipy, and for music and speech a soundfont, libespeak-ng and flite.
 """
 
 from engine.training.corpus.clip import VIEWS, Chord, Clip, Phoneme, render_clip

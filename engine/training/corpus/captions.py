@@ -350,7 +350,27 @@ MANNERS: dict[str, Trait] = {
     "monotone": Trait(("monotone",), ("in a monotone", "in a flat voice")),
     "lively": Trait(("lively",), ("in a lively voice", "with lots of expression")),
     "question": Trait((), ("asking a question",)),
-    "telephone": Trait((), ("over the telephone", "on the phone", "through a radio", "over the intercom")),
+    "telephone": Trait((), ("over the telephone", "on the phone", "over a phone line", "on a phone call")),
+    "radio": Trait(
+        (),
+        (
+            "over a walkie-talkie",
+            "over the radio",
+            "through a radio",
+            "on a crackling radio",
+            "on a two-way radio",
+        ),
+    ),
+    "announcement": Trait(
+        (),
+        (
+            "over the loudspeakers",
+            "over a PA system",
+            "over the intercom",
+            "through a megaphone",
+            "over a loudspeaker",
+        ),
+    ),
     "reverberant": Trait((), ("in a large hall", "in an echoing room", "with a long echo")),
     "quiet": Trait(("quiet", "soft-spoken"), ("quietly", "softly")),
     "loud": Trait(("loud",), ("loudly", "in a loud voice")),

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 VIEWS: tuple[str, ...] = ("env", "sfx", "music", "speech")
+PART = "part"  # not a view, but rendered like one: music whose accompaniment is known
 PEAK_LIMIT = 0.9
 
 
@@ -55,7 +56,7 @@ class Clip:
 
 def generator(seed: int, index: int, view: str) -> np.random.Generator:
     """The random stream of one clip: the same (seed, index, view) always gives the same stream."""
-    return np.random.default_rng([seed, index, VIEWS.index(view)])
+    return np.random.default_rng([seed, index, (*VIEWS, PART).index(view)])
 
 
 def finish(audio: npt.NDArray[np.floating], samples: int) -> npt.NDArray[np.float32]:
@@ -73,7 +74,7 @@ def render_clip(seed: int, index: int, view: str, *, rate_hz: int = 24000, lengt
     """Render one clip, deterministic in (seed, index, view, rate_hz, length_s).
 
     Raises ValueError for an unknown view, and RuntimeError when "music" or "speech" is asked for and the
-    soundfont or libespeak-ng is not installed (the message says what to install).
+    soundfont, libespeak-ng or flite is not installed (the message says what to install).
     """
     if view not in VIEWS:
         raise ValueError(f"view: expected one of {', '.join(VIEWS)}, got {view!r}")
@@ -94,3 +95,17 @@ def render_clip(seed: int, index: int, view: str, *, rate_hz: int = 24000, lengt
     from engine.training.corpus import speech
 
     return speech.render(rng, rate_hz, samples)
+
+
+def render_pair(
+    seed: int, index: int, *, rate_hz: int = 24000, length_s: float = 5.0
+) -> tuple[Clip, npt.NDArray[np.float32]]:
+    """A clip of one part of an ensemble and the sum (samples,) of the ensemble's other parts.
+
+    Deterministic in (seed, index, rate_hz, length_s). Raises RuntimeError when the soundfont is missing.
+    """
+    from engine.training.corpus import music
+
+    rng = generator(seed, index, PART)
+    labels = tuple(music.INSTRUMENTS)
+    return music.render_part(labels[int(rng.integers(len(labels)))], rng, rate_hz, round(rate_hz * length_s))

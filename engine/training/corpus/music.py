@@ -1,4 +1,4 @@
-"""Music: one instrument or a small ensemble with a known beat grid and harmony.
+"""Music: one instrument, a small ensemble or one of its parts, with a known beat grid and harmony.
 
 Notes are composed on the grid, then rendered with the instrument's own attack latency taken off, so that
 the start of the sound stands on the beat. Knows nothing of captions' words.
@@ -6,21 +6,22 @@ the start of the sound stands on the beat. Knows nothing of captions' words.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from engine.training.corpus import captions
-from engine.training.corpus.clip import Chord, Clip, finish
-from engine.training.corpus.instruments import INSTRUMENTS, STYLES, Instrument
+from engine.training.corpus.clip import PEAK_LIMIT, Chord, Clip, finish
+from engine.training.corpus.instruments import INSTRUMENTS, STYLES, Instrument, Part, Style
 from engine.training.corpus.noise import Rng, Wave, db, rms
 from engine.training.corpus.resonator import highpass
 from engine.training.corpus.rooms import reverberate
 from engine.training.corpus.score import GROOVE_STYLES, Note, Score, compose, draw_harmony, groove, swung
 from engine.training.corpus.soundfont import available, key_latency_s, player
 
-__all__ = ["INSTRUMENTS", "STYLES", "available", "render", "render_class"]
+__all__ = ["INSTRUMENTS", "STYLES", "available", "render", "render_class", "render_part"]
 ENSEMBLE_SHARE = 0.4
+FEW_SEATS = 3
 
 
 def _limit(audio: Wave) -> Wave:
@@ -109,15 +110,26 @@ def perform(
     return player(rate_hz).play(events, program, drums, samples).astype(np.float64)
 
 
-def _finished(audio: Wave, rng: Rng, grid: Grid, wet: bool, rate_hz: int) -> Wave:
-    """The mix without rumble, in its room, faded at its end and at its level."""
+def _roomed(audio: Wave, rng: Rng, wet: bool, rate_hz: int) -> Wave:
+    """audio without rumble, in its room and faded at its end: the same of a sum as of its parts."""
     audio = highpass(audio, rate_hz, 25.0, 1)
     if wet:
         audio = reverberate(audio, rng, rate_hz, rng.uniform(1.5, 2.8), rng.uniform(0.35, 0.6))
     fade = round(0.04 * rate_hz)
     audio[-fade:] *= np.linspace(1.0, 0.0, fade)
+    return audio
+
+
+def _gain(audio: Wave, rng: Rng, grid: Grid) -> float:
+    """What brings a mix to the level of its speed."""
     level = {"slow": -22.5, "medium": -20.0, "fast": -18.0}[grid.speed] + rng.uniform(-1.5, 1.5)
-    return _limit(audio * (db(level) / rms(audio)))
+    return db(level) / rms(audio)
+
+
+def _finished(audio: Wave, rng: Rng, grid: Grid, wet: bool, rate_hz: int) -> Wave:
+    """The mix in its room and at its level."""
+    audio = _roomed(audio, rng, wet, rate_hz)
+    return _limit(audio * _gain(audio, rng, grid))
 
 
 def _heard(score: Score, grid: Grid) -> tuple[Chord, ...]:
@@ -159,14 +171,37 @@ def render_solo(label: str, rng: Rng, rate_hz: int, samples: int) -> Clip:
     return _clip(label, caption, finish(audio, samples), grid, traits, _heard(score, grid))
 
 
-def render_ensemble(label: str, rng: Rng, rate_hz: int, samples: int) -> Clip:
-    """One music clip played by a small ensemble in a given style: all parts on one grid and one harmony."""
-    style = STYLES[label]
+@dataclass(frozen=True)
+class Player:
+    """One part as it was played: its instrument, its pattern, and its sound at its level in the dry mix."""
+
+    timbre: str
+    pattern: str
+    called: str
+    sound: Wave
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """Everything that an ensemble plays in one clip."""
+
+    minor: bool
+    grid: Grid
+    players: tuple[Player, ...]
+    chords: tuple[Chord, ...]
+
+    @property
+    def mood(self) -> str:
+        """Key into captions' moods."""
+        return f"{'minor' if self.minor else 'major'} {self.grid.speed}"
+
+
+def _play_together(style: Style, rng: Rng, rate_hz: int, samples: int) -> Ensemble:
+    """All parts of a style on one grid and one harmony."""
     minor = bool(rng.random() < 0.45)
     grid = draw_grid(rng, samples / rate_hz, *style.bpm, style.per_bar)
     harmony = draw_harmony(rng, minor, style.sevenths)
-    audio = np.zeros(samples)
-    played: list[str] = []
+    players: list[Player] = []
     chords = Score([], [])
     for part in style.parts:
         timbre = str(rng.choice(part.timbres))
@@ -183,15 +218,89 @@ def render_ensemble(label: str, rng: Rng, rate_hz: int, samples: int) -> Clip:
         if style.swing and (timbre != "drums" or style.groove != "jazz"):  # that groove swings by itself
             notes = swung(notes)
         sound = perform(notes, instrument, program, pattern, grid, rate_hz, samples)
-        audio += sound * (db(part.gain_db) / max(rms(sound), 1e-5))
-        played.append(part.called or timbre)
+        sound *= db(part.gain_db) / max(rms(sound), 1e-5)
+        players.append(Player(timbre, pattern, part.called or timbre, sound))
+    return Ensemble(minor, grid, tuple(players), _heard(chords, grid))
+
+
+def render_ensemble(label: str, rng: Rng, rate_hz: int, samples: int) -> Clip:
+    """One music clip played by a small ensemble in a given style: all parts on one grid and one harmony."""
+    style = STYLES[label]
+    played = _play_together(style, rng, rate_hz, samples)
+    grid, minor = played.grid, played.minor
+    audio = np.sum([player.sound for player in played.players], axis=0)
     wet = bool(rng.random() < style.wet)
     audio = _finished(audio, rng, grid, wet, rate_hz)
-    mood = f"{'minor' if minor else 'major'} {grid.speed}"
-    tune = captions.Tune(label, mood, grid.speed, minor, "ensemble", "", grid.bpm, style.per_bar, wet)
+    tune = captions.Tune(label, played.mood, grid.speed, minor, "ensemble", "", grid.bpm, style.per_bar, wet)
     traits = (grid.speed, "ensemble", "minor" if minor else "major", *(("reverberant",) if wet else ()))
-    caption = captions.ensemble_caption(rng, tune, tuple(name for name in played if name != "-"))
-    return _clip(label, caption, finish(audio, samples), grid, traits, _heard(chords, grid))
+    names = tuple(player.called for player in played.players if player.called != "-")
+    caption = captions.ensemble_caption(rng, tune, names)
+    return _clip(label, caption, finish(audio, samples), grid, traits, played.chords)
+
+
+def _seats(label: str) -> list[tuple[Style, int]]:
+    """Where an instrument may sit: styles whose part of that number it plays, with the sound of its solos.
+
+    An instrument that hardly any style has also takes the seats of those that play what it plays.
+    """
+    own, others = [], []
+    for style in STYLES.values():
+        for number, part in enumerate(style.parts):
+            programs = _own_programs(part, label)
+            if label in part.timbres and programs:
+                seated = replace(part, timbres=(label,), programs=programs, called="")
+                own.append((_with(style, number, seated), number))
+            patterns = tuple(p for p in part.patterns if p in INSTRUMENTS[label].patterns)
+            if patterns and label not in part.timbres:
+                seated = replace(part, timbres=(label,), patterns=patterns, programs=(), called="")
+                others.append((_with(style, number, seated), number))
+    return own if len(own) >= FEW_SEATS else own + others
+
+
+def _own_programs(part: Part, label: str) -> tuple[int, ...]:
+    return tuple(p for p in part.programs or INSTRUMENTS[label].programs if p in INSTRUMENTS[label].programs)
+
+
+def _with(style: Style, number: int, part: Part) -> Style:
+    return replace(style, parts=(*style.parts[:number], part, *style.parts[number + 1 :]))
+
+
+def render_part(label: str, rng: Rng, rate_hz: int, samples: int) -> tuple[Clip, Wave]:
+    """One instrument's part in an ensemble, and the sum (samples,) of the other parts.
+
+    Both are at their levels in the mix: added up they are the ensemble, before its highest peaks are
+    rounded off. The clip is described as a solo of that instrument; drums, too, have the chords around them.
+    """
+    seats = _seats(label)
+    while True:
+        style, number = seats[int(rng.integers(len(seats)))]
+        played = _play_together(style, rng, rate_hz, samples)
+        player = played.players[number]
+        if rms(player.sound) > 1e-3 and any(rms(p.sound) > 1e-3 for p in played.players if p is not player):
+            break
+    grid, minor, drums = played.grid, played.minor, label == "drums"
+    wet = bool(rng.random() < style.wet)
+    room = int(rng.integers(2**32))
+    rest = np.sum([p.sound for p in played.players if p is not player], axis=0)
+    stem, rest = (_roomed(sound, np.random.default_rng(room), wet, rate_hz) for sound in (player.sound, rest))
+    gain = _gain(stem + rest, rng, grid)
+    loudest = max(float(np.max(np.abs(sound))) for sound in (stem, rest, stem + rest))
+    gain = min(gain, 0.999 * PEAK_LIMIT / loudest)
+    groove_style = style.groove if drums else ""
+    tune = captions.Tune(
+        label, played.mood, grid.speed, minor, player.pattern, groove_style, grid.bpm, style.per_bar, wet
+    )
+    key = () if drums else ("minor" if minor else "major",)
+    traits = (
+        grid.speed,
+        player.pattern,
+        *key,
+        *((groove_style,) if groove_style else ()),
+        *(("reverberant",) if wet else ()),
+    )
+    caption = captions.music_caption(rng, tune)
+    clip = _clip(label, caption, finish(gain * stem, samples), grid, traits, played.chords)
+    return clip, finish(gain * rest, samples)
 
 
 def _clip(

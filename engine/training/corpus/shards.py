@@ -1,7 +1,8 @@
 """Renders the corpus to disk, resumable and in parallel: `python -m engine.training.corpus.shards --out DIR`.
 
 DIR/<view>.npy is (clips, samples) int16, full scale 32767, open with np.load(..., mmap_mode="r"); row i is
-described by line i of DIR/<view>.jsonl. DIR/corpus.json says what was asked for.
+described by line i of DIR/<view>.jsonl. DIR/corpus.json says what was asked for. "part" is like a view: its
+clips are single parts of ensembles, and row i of DIR/part_context.npy is the sum of the other parts.
 """
 
 from __future__ import annotations
@@ -26,10 +27,11 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from engine.training.corpus.clip import VIEWS, Clip, render_clip
+from engine.training.corpus.clip import PART, VIEWS, Clip, render_clip, render_pair
 
 BLOCK_CLIPS = 50
 FULL_SCALE = 32767.0
+CONTEXT = "part_context"
 
 
 @dataclass(frozen=True)
@@ -77,15 +79,25 @@ def metadata(clip: Clip, index: int) -> dict[str, Any]:
     }
 
 
+def _arrays(view: str) -> tuple[str, ...]:
+    """The arrays that a view fills, its clips' first."""
+    return (PART, CONTEXT) if view == PART else (view,)
+
+
 def render_block(block: Block) -> int:
     """Render a block into its view's array and write its metadata; returns the number of clips."""
-    audio = np.load(block.out / f"{block.view}.npy", mmap_mode="r+")
+    audio, *context = (np.load(block.out / f"{name}.npy", mmap_mode="r+") for name in _arrays(block.view))
     lines = []
     for index in range(block.first, block.stop):
-        clip = render_clip(block.seed, index, block.view, rate_hz=block.rate_hz, length_s=block.length_s)
+        if block.view == PART:
+            clip, rest = render_pair(block.seed, index, rate_hz=block.rate_hz, length_s=block.length_s)
+            context[0][index] = np.round(rest * FULL_SCALE).astype(np.int16)
+        else:
+            clip = render_clip(block.seed, index, block.view, rate_hz=block.rate_hz, length_s=block.length_s)
         audio[index] = np.round(clip.audio * FULL_SCALE).astype(np.int16)
         lines.append(json.dumps(metadata(clip, index), ensure_ascii=False))
-    audio.flush()
+    for array in (audio, *context):
+        array.flush()
     partial = block.part.with_suffix(".partial")
     partial.write_text("\n".join(lines) + "\n", encoding="utf-8")
     partial.replace(block.part)
@@ -97,9 +109,9 @@ def parse_counts(text: str) -> dict[str, int]:
     counts: dict[str, int] = {}
     for item in text.split(","):
         view, _, number = item.partition("=")
-        if view not in VIEWS or not number.isdigit():
+        if view not in (*VIEWS, PART) or not number.isdigit():
             raise ValueError(
-                f"clips-per-view: expected view=number with views {', '.join(VIEWS)}, got {item!r}"
+                f"clips-per-view: expected view=number with views {', '.join((*VIEWS, PART))}, got {item!r}"
             )
         counts[view] = int(number)
     return counts
@@ -131,8 +143,8 @@ def render_corpus(
         raise ValueError(f"out: {out} holds a corpus of other settings ({manifest}); choose another folder")
     manifest.write_text(json.dumps(asked))
     samples = round(rate_hz * length_s)
-    for view, count in counts.items():
-        path = out / f"{view}.npy"
+    for name, count in ((name, count) for view, count in counts.items() for name in _arrays(view)):
+        path = out / f"{name}.npy"
         if not path.exists():
             np.lib.format.open_memmap(path, mode="w+", dtype=np.int16, shape=(count, samples)).flush()
     blocks = list(_blocks(out, counts, seed, rate_hz, length_s))

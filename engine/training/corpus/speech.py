@@ -1,4 +1,5 @@
-"""Speech: sentences spoken by espeak-ng voices, with every phoneme's time and every word's first phoneme.
+"""Speech: sentences spoken by espeak-ng and flite voices, with every phoneme's time and every word's first
+phoneme.
 
 Knows the voices and how sentences are drawn; the words themselves are in the lexicon.
 """
@@ -6,35 +7,46 @@ Knows the voices and how sentences are drawn; the words themselves are in the le
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
+from typing import Literal, Protocol
 
 import numpy as np
 from scipy import signal
 
-from engine.training.corpus import captions, espeak
+from engine.training.corpus import captions, espeak, flite
 from engine.training.corpus.clip import Clip, Phoneme, finish
+from engine.training.corpus.espeak import Utterance
 from engine.training.corpus.lexicon import SHORT, SLOTS, TEMPLATES
-from engine.training.corpus.noise import Rng, Wave, db
+from engine.training.corpus.noise import Rng, Wave, db, white
 from engine.training.corpus.phonemes import canonical
-from engine.training.corpus.resonator import bandpass, highpass
+from engine.training.corpus.resonator import bandpass, highpass, lowpass
 from engine.training.corpus.rooms import reverberate
 
 DICTIONARY = Path("/usr/share/dict/american-english")
+FLITE_SHARE = 0.4
+CHARS_PER_S = 18.0  # of the fastest talker at 165 words a minute; a longer text is not worth speaking
 
 
 @dataclass(frozen=True)
 class Voice:
-    """An espeak voice, how captions call its speaker, and the pitch, range and speed it is used at."""
+    """An engine's voice, how captions call its speaker, and the pitch, range and speed it is used at.
 
-    espeak: str
+    A size of 1.2 is the voice of a throat that much smaller: its sound played faster, spoken slower.
+    """
+
+    name: str
     who: tuple[str, ...]
     pitch: tuple[int, int] = (25, 75)
     pitch_range: tuple[int, int] = (35, 70)
     words_per_min: tuple[int, int] = (135, 215)
     traits: tuple[str, ...] = ()
+    engine: Literal["espeak", "flite"] = "espeak"
+    size: tuple[float, float] = (1.0, 1.0)
 
 
 VOICES: dict[str, Voice] = {
@@ -102,6 +114,62 @@ VOICES: dict[str, Voice] = {
         (40, 60),
         (125, 185),
     ),
+    "natural woman": Voice(
+        "slt",
+        ("woman", "female voice", "lady", "natural female voice", "young woman", "female speaker"),
+        (25, 75),
+        engine="flite",
+        size=(0.95, 1.05),
+    ),
+    "natural man": Voice(
+        "rms",
+        ("man", "male voice", "male speaker", "natural male voice", "guy", "adult man"),
+        (50, 51),
+        (35, 60),
+        engine="flite",
+        size=(0.96, 1.1),
+    ),
+    "natural deep man": Voice(
+        "rms",
+        ("deep male voice", "man with a deep voice", "deep-voiced man", "bass voice", "big man"),
+        (50, 51),
+        (35, 60),
+        (120, 180),
+        engine="flite",
+        size=(0.8, 0.88),
+    ),
+    "Scottish man": Voice(
+        "awb",
+        (
+            "Scottish man",
+            "man with a Scottish accent",
+            "Scotsman",
+            "Scottish male voice",
+            "man",
+            "male voice",
+        ),
+        (25, 75),
+        engine="flite",
+        size=(0.95, 1.04),
+    ),
+    "announcer man": Voice(
+        "kal16",
+        ("announcer", "male announcer", "synthetic male voice", "automated male voice", "computer announcer"),
+        (25, 75),
+        engine="flite",
+        size=(0.95, 1.05),
+    ),
+    "natural child": Voice(
+        "slt",
+        ("child", "young child", "kid", "little girl", "young girl", "childlike voice", "small child"),
+        (50, 85),
+        engine="flite",
+        size=(1.22, 1.38),
+    ),
+}
+ENGINES: dict[str, tuple[str, ...]] = {
+    engine: tuple(label for label, voice in VOICES.items() if voice.engine == engine)
+    for engine in ("espeak", "flite")
 }
 
 
@@ -184,6 +252,61 @@ def _pace_and_pitch(voice: Voice, words_per_min: int, pitch: int, pitch_range: i
     return tuple(traits)
 
 
+class Speak(Protocol):
+    """A voice that is ready to speak."""
+
+    def __call__(self, text: str, *, words_per_min: int, pitch: int, pitch_range: int) -> Utterance: ...
+
+
+@contextmanager
+def _speaking(voice: Voice, size: float) -> Iterator[Speak]:
+    """The voice, of a given size, on its engine."""
+    if voice.engine == "espeak":
+        with espeak.engine() as engine:
+
+            def by_espeak(text: str, *, words_per_min: int, pitch: int, pitch_range: int) -> Utterance:
+                return engine.speak(
+                    text, voice.name, words_per_min=words_per_min, pitch=pitch, pitch_range=pitch_range
+                )
+
+            yield by_espeak
+        return
+
+    def by_flite(text: str, *, words_per_min: int, pitch: int, pitch_range: int) -> Utterance:
+        spoken = flite.speak(
+            text, voice.name, words_per_min=words_per_min / size, pitch=pitch, pitch_range=pitch_range
+        )
+        return replace(spoken, rate_hz=round(spoken.rate_hz * size))
+
+    yield by_flite
+
+
+def _telephone(audio: Wave, rate_hz: int) -> Wave:
+    narrow = bandpass(audio, rate_hz, 380, 3200, 2)
+    return np.asarray(np.tanh(3.0 * narrow / (np.max(np.abs(audio)) + 1e-9)))
+
+
+def _radio(audio: Wave, rng: Rng, rate_hz: int, start: int, stop: int) -> Wave:
+    """As a walkie-talkie has it: narrow, driven hard, hissing from the first word to just after the last."""
+    narrow = bandpass(audio, rate_hz, 500, 2600, 3)
+    driven = np.tanh(rng.uniform(5.0, 10.0) * narrow / (np.max(np.abs(narrow)) + 1e-9))
+    hiss = bandpass(white(rng, len(audio)), rate_hz, 600, 3400, 1)
+    hiss *= rng.uniform(0.03, 0.09) / (np.sqrt(np.mean(hiss**2)) + 1e-9)
+    keyed = np.zeros(len(audio))
+    keyed[start : stop + round(rng.uniform(0.05, 0.25) * rate_hz)] = 1.0
+    return np.asarray(driven + hiss * lowpass(keyed, rate_hz, 200.0, 1))
+
+
+def _announcement(audio: Wave, rng: Rng, rate_hz: int) -> Wave:
+    """As horn loudspeakers have it: band-limited, echoed once or twice off a far wall, in a large room."""
+    horn = bandpass(audio, rate_hz, 320, 4200, 2)
+    out = horn.copy()
+    delay = round(rng.uniform(0.09, 0.2) * rate_hz)
+    for number in (1, 2):
+        out[number * delay :] += rng.uniform(0.3, 0.45) ** number * horn[: -number * delay]
+    return reverberate(out, rng, rate_hz, rng.uniform(0.8, 1.8), rng.uniform(0.2, 0.4))
+
+
 def render_class(label: str, rng: Rng, rate_hz: int, samples: int) -> Clip:
     """One speech clip of a given voice: silence, a sentence, silence."""
     voice = VOICES[label]
@@ -192,15 +315,17 @@ def render_class(label: str, rng: Rng, rate_hz: int, samples: int) -> Clip:
     words_per_min = int(rng.integers(*voice.words_per_min))
     pitch = int(rng.integers(*voice.pitch))
     pitch_range = int(rng.integers(*voice.pitch_range))
+    size = round(float(rng.uniform(*voice.size)), 2)
     text = ""
-    with espeak.engine() as engine:
+    with _speaking(voice, size) as speak:
         several = int(rng.choice([1, 2, 3], p=[0.35, 0.4, 0.25]))
         for attempt in range(12):
             count = max(1, several - attempt // 2)
             text = " ".join(sentence(rng, short=attempt > 8, full_stop=count > 1) for _ in range(count))
-            spoken = engine.speak(
-                text, voice.espeak, words_per_min=words_per_min, pitch=pitch, pitch_range=pitch_range
-            )
+            shortest_s = len(text) / CHARS_PER_S * 165 / words_per_min
+            if attempt < 11 and shortest_s > length_s - lead_s:
+                continue
+            spoken = speak(text, words_per_min=words_per_min, pitch=pitch, pitch_range=pitch_range)
             if spoken.symbols and spoken.stops[-1] / spoken.rate_hz < length_s - lead_s - 0.12:
                 break
     traits = _pace_and_pitch(voice, words_per_min, pitch, pitch_range)
@@ -210,16 +335,20 @@ def render_class(label: str, rng: Rng, rate_hz: int, samples: int) -> Clip:
     dry = highpass(dry, rate_hz, 40.0, 1)
     audio = np.zeros(samples)
     start = round(lead_s * rate_hz)
-    size = min(len(dry), samples - start)
-    audio[start : start + size] = dry[:size]
+    heard = min(len(dry), samples - start)
+    audio[start : start + heard] = dry[:heard]
+    stop = start + max(1, round(spoken.stops[-1] / spoken.rate_hz * rate_hz))
     draw = rng.random()
     if draw < 0.05:
-        audio = np.tanh(3.0 * bandpass(audio, rate_hz, 380, 3200, 2) / (np.max(np.abs(audio)) + 1e-9))
-        traits = (*traits, "telephone")
-    elif draw < 0.12:
+        audio, traits = _telephone(audio, rate_hz), (*traits, "telephone")
+    elif draw < 0.09:
+        audio, traits = _radio(audio, rng, rate_hz, start, stop), (*traits, "radio")
+    elif draw < 0.13:
+        audio, traits = _announcement(audio, rng, rate_hz), (*traits, "announcement")
+    elif draw < 0.19:
         audio = reverberate(audio, rng, rate_hz, rng.uniform(1.2, 2.4), rng.uniform(0.35, 0.6))
         traits = (*traits, "reverberant")
-    elif draw < 0.3:
+    elif draw < 0.37:
         audio = reverberate(audio, rng, rate_hz, rng.uniform(0.2, 0.45), rng.uniform(0.08, 0.2))
     level = rng.uniform(-24.5, -21.5)
     loudness = rng.random()
@@ -228,7 +357,7 @@ def render_class(label: str, rng: Rng, rate_hz: int, samples: int) -> Clip:
     elif "whisper" in label or loudness < 0.12:
         level = rng.uniform(-27.5, -26.0)
         traits = traits if "whisper" in label else (*traits, "quiet")
-    active = audio[start : start + max(1, round(spoken.stops[-1] / spoken.rate_hz * rate_hz))]
+    active = audio[start:stop]
     audio = audio * (db(level) / (np.sqrt(np.mean(active**2)) + 1e-9))
 
     first = start / rate_hz
@@ -253,8 +382,8 @@ def render_class(label: str, rng: Rng, rate_hz: int, samples: int) -> Clip:
 
 
 def render(rng: Rng, rate_hz: int, samples: int) -> Clip:
-    """One speech clip (samples,) of a random voice."""
-    labels = tuple(VOICES)
+    """One speech clip (samples,) of a random voice, in FLITE_SHARE of clips one of flite's."""
+    labels = ENGINES["flite" if rng.random() < FLITE_SHARE else "espeak"]
     return render_class(labels[int(rng.integers(len(labels)))], rng, rate_hz, samples)
 
 

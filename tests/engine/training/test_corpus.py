@@ -11,17 +11,18 @@ import pytest
 
 pytest.importorskip("scipy", reason="the corpus needs scipy (pip install -e '.[train]')")
 
-from engine.training.corpus import captions, espeak, music, render_clip
-from engine.training.corpus.clip import Clip, generator
+from engine.training.corpus import captions, espeak, flite, music, render_clip
+from engine.training.corpus.clip import Clip, generator, render_pair
 from engine.training.corpus.env import ENV_CLASSES
 from engine.training.corpus.env import render_class as render_env
 from engine.training.corpus.lexicon import SLOTS, TEMPLATES
 from engine.training.corpus.naming import WHERE
-from engine.training.corpus.phonemes import INVENTORY, canonical
+from engine.training.corpus.phonemes import INVENTORY, VOWELS, canonical
 from engine.training.corpus.sfx import SFX_CLASSES
 from engine.training.corpus.sfx import render_class as render_sfx
 from engine.training.corpus.shards import parse_counts, render_corpus
-from engine.training.corpus.speech import VOICES, phonemise, pronounce, vocabulary
+from engine.training.corpus.speech import ENGINES, VOICES, phonemise, pronounce, vocabulary
+from engine.training.corpus.speech import render_class as render_speech
 
 RATE_HZ = 24000
 SAMPLES = 5 * RATE_HZ
@@ -30,11 +31,15 @@ needs_soundfont = pytest.mark.skipif(
     not music.available(), reason="tinysoundfont or fluid-soundfont-gm is not installed"
 )
 needs_espeak = pytest.mark.skipif(not espeak.available(), reason="libespeak-ng is not installed")
+needs_flite = pytest.mark.skipif(not flite.available(), reason="flite is not installed")
+needs_speech = pytest.mark.skipif(
+    not (espeak.available() and flite.available()), reason="libespeak-ng or flite is not installed"
+)
 VIEW_PARAMS = [
     "env",
     "sfx",
     pytest.param("music", marks=needs_soundfont),
-    pytest.param("speech", marks=needs_espeak),
+    pytest.param("speech", marks=needs_speech),
 ]
 
 
@@ -244,6 +249,26 @@ def test_ensembles_share_one_grid_and_one_harmony(label: str) -> None:
 
 
 @needs_soundfont
+@pytest.mark.parametrize("label", ["piano", "drums", "marimba", "saxophone"])
+def test_a_part_and_the_rest_are_one_ensemble(label: str) -> None:
+    clip, rest = music.render_part(label, generator(3, 0, "part"), RATE_HZ, SAMPLES)
+    again, same = music.render_part(label, generator(3, 0, "part"), RATE_HZ, SAMPLES)
+    assert np.array_equal(clip.audio, again.audio)
+    assert np.array_equal(rest, same)
+    assert (clip.view, clip.label) == ("music", label)
+    assert rest.shape == clip.audio.shape == (SAMPLES,)
+    mix = clip.audio.astype(np.float64) + rest
+    assert np.max(np.abs(mix)) <= 0.9
+    assert -30.0 < 20 * np.log10(np.sqrt(np.mean(mix**2))) < -16.0
+    assert np.sqrt(np.mean(rest**2)) > 1e-3
+    assert -45.0 < level_dbfs(clip) < -16.0
+    assert abs(np.corrcoef(clip.audio, rest)[0, 1]) < 0.5
+    assert clip.chords[0].start_s == 0.0
+    assert clip.chords[-1].end_s == pytest.approx(5.0)
+    check_caption(clip.caption)
+
+
+@needs_soundfont
 def test_chords_cover_a_pitched_clip_bar_by_bar() -> None:
     clip = music.render_class("piano", generator(3, 0, "music"), RATE_HZ, SAMPLES)
     assert clip.chords[0].start_s == 0.0
@@ -252,10 +277,12 @@ def test_chords_cover_a_pitched_clip_bar_by_bar() -> None:
         assert left.end_s == pytest.approx(right.start_s)
 
 
-@needs_espeak
-def test_speech_lies_within_its_phonemes() -> None:
+@needs_speech
+@pytest.mark.parametrize("engine", ENGINES)
+def test_speech_lies_within_its_phonemes(engine: str) -> None:
     for index in range(12):
-        clip = render_clip(2, index, "speech")
+        label = ENGINES[engine][index % len(ENGINES[engine])]
+        clip = render_speech(label, generator(2, index, "speech"), RATE_HZ, SAMPLES)
         assert clip.transcript
         assert clip.label in VOICES
         check_caption(clip.caption)
@@ -271,6 +298,70 @@ def test_speech_lies_within_its_phonemes() -> None:
         assert -30.0 < 20 * np.log10(np.sqrt(np.mean(spoken.astype(np.float64) ** 2))) < -18.0
         lead = clip.audio[: max(1, round((starts[0] - 0.02) * RATE_HZ))]
         assert np.max(np.abs(lead)) < 0.02 * np.max(np.abs(clip.audio))
+
+
+@needs_speech
+def test_both_engines_speak_in_random_clips() -> None:
+    labels = [render_clip(6, index, "speech", rate_hz=8000, length_s=2.0).label for index in range(20)]
+    assert 3 <= sum(label in ENGINES["flite"] for label in labels) <= 14
+
+
+@needs_flite
+@pytest.mark.parametrize(
+    ("text", "symbols"),
+    [
+        ("cat", "k a t"),
+        ("water bottle", "w O: t# 3 b 0 t# @L"),
+        ("the north fire", "D @2 n o@ T f aI3"),
+        ("happy bird", "h a p i b 3: d"),
+    ],
+)
+def test_flite_writes_phonemes_as_espeak_does(text: str, symbols: str) -> None:
+    assert flite.speak(text, "slt").symbols == tuple(symbols.split())
+
+
+@needs_flite
+def test_flite_words_begin_where_their_tokens_stand() -> None:
+    text = "Hello there, it's 23 well-known churches."
+    spoken = flite.speak(text, "rms")
+    assert [text[place - 1 :].split(" ")[0].strip(",.") for place in spoken.word_chars] == [
+        "Hello",
+        "there",
+        "it's",
+        "23",
+        "well-known",
+        "churches",
+    ]
+    assert spoken.symbols.count("_") == 1
+    assert [spoken.symbols[at] for at in spoken.word_starts] == ["h", "D", "I", "t", "w", "tS"]
+
+
+@needs_flite
+@pytest.mark.parametrize("voice", flite.VOICES)
+def test_flite_vowels_are_loud_and_its_stops_are_not(voice: str) -> None:
+    spoken = flite.speak("Nobody took the big boat to the gate, because it seemed to be sticky.", voice)
+    level: dict[str, list[float]] = {"vowel": [], "stop": [], "pause": []}
+    for symbol, start, stop in zip(spoken.symbols, spoken.starts, spoken.stops, strict=True):
+        kind = "vowel" if symbol in VOWELS else "stop" if symbol in "ptkbdg" else symbol
+        quarter = (stop - start) // 4
+        piece = spoken.audio[start + quarter : stop - quarter]
+        level.setdefault("pause" if kind == "_" else kind, []).append(float(np.sqrt(np.mean(piece**2))))
+    assert np.median(level["vowel"]) > 5.0 * np.median(level["stop"])
+    assert np.median(level["vowel"]) > 20.0 * np.median(level["pause"])
+    assert spoken.stops[-1] <= len(spoken.audio)
+
+
+@needs_flite
+def test_flite_says_the_same_whatever_it_said_before() -> None:
+    first = flite.speak("One sentence.", "slt", words_per_min=200, pitch=80)
+    flite.speak("Another.", "slt", words_per_min=120, pitch=20, pitch_range=5)
+    again = flite.speak("One sentence.", "slt", words_per_min=200, pitch=80)
+    assert np.array_equal(first.audio, again.audio)
+    slow = flite.speak("One sentence.", "slt", words_per_min=100)
+    assert slow.stops[-1] == pytest.approx(2.0 * first.stops[-1], rel=0.1)
+    assert not flite.speak("?!", "slt").symbols
+    with pytest.raises(ValueError, match="voice"):
+        flite.speak("One.", "nobody")
 
 
 @needs_espeak
@@ -316,6 +407,20 @@ def test_shards_resume_and_match_render_clip(tmp_path: Path) -> None:
     assert (tmp_path / "parts" / "sfx-0000000.jsonl").stat().st_mtime_ns == before
     with pytest.raises(ValueError, match="other settings"):
         render_corpus(tmp_path, counts, seed=5, length_s=1.5, jobs=1)
+
+
+@needs_soundfont
+def test_shards_keep_a_part_beside_the_rest(tmp_path: Path) -> None:
+    render_corpus(tmp_path, parse_counts("part=2,sfx=1"), seed=4, length_s=1.5, jobs=1)
+    clip, rest = render_pair(4, 1, length_s=1.5)
+    about = [json.loads(line) for line in (tmp_path / "part.jsonl").read_text().splitlines()]
+    assert about[1]["caption"] == clip.caption
+    assert about[1]["bpm"] == clip.bpm
+    for name, sound in (("part", clip.audio), ("part_context", rest)):
+        stored = np.load(tmp_path / f"{name}.npy", mmap_mode="r")
+        assert stored.shape == (2, 36000)
+        assert np.max(np.abs(stored[1] / 32767.0 - sound)) < 1e-4
+    assert not (tmp_path / "sfx_context.npy").exists()
 
 
 def test_counts_are_checked() -> None:
