@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 Samples = NDArray[np.float32]
 
 SILENCE_DB: Final = -240.0  # what digital silence measures, so that a level is always a number
+LOUDEST_S: Final = (
+    0.4  # over which the loudest place of a sound is looked for: the momentary loudness of EBU R 128
+)
 STEM_CEILING_DB: Final = -3.0  # a stem's peak: 2 dB below the mix's ceiling, room for resampling to overshoot
 MIX_CEILING_DB: Final = -1.0  # the mix's peak; above it the master gain comes down by what is over
 
@@ -34,6 +37,14 @@ def rms_db(samples: NDArray[np.floating]) -> float:
     """Root mean square over all samples and channels in dBFS."""
     power = float(np.mean(np.square(samples, dtype=np.float64))) if samples.size else 0.0
     return 10.0 * float(np.log10(power)) if power > 0.0 else SILENCE_DB
+
+
+def loudest_db(samples: NDArray[np.floating], rate_hz: int) -> float:
+    """Level in dBFS of the loudest `LOUDEST_S` of mono samples (S,): of a hit its hit, of rain the rain."""
+    window = min(len(samples), round(LOUDEST_S * rate_hz))
+    sums = np.concatenate([[0.0], np.cumsum(np.square(samples, dtype=np.float64))])
+    power = float(np.max(sums[window:] - sums[:-window])) / window if window else 0.0
+    return 10.0 * float(np.log10(power)) if power > 1e-24 else SILENCE_DB
 
 
 def balance(pan: float) -> tuple[float, float]:

@@ -11,19 +11,25 @@ import torch
 from torch import Tensor
 
 from engine import checkpoint
-from engine.audio import STEM_CEILING_DB, Samples, gain_of, peak_db
+from engine.audio import STEM_CEILING_DB, Samples, gain_of, loudest_db, peak_db
 from engine.checkpoint import Checkpoint
 from engine.frame_features import FrameFeatures, frame_features
+from engine.harmony import timed_chords
 from engine.models.compact import CompactConfig, CompactModel, Conditioning
 from engine.models.weights import WeightsError, load_weights
 from engine.renderer import Progress, Sound
 from engine.sampling import guide, sample, sway_sigmas, timestep_of
 from engine.speech_plan import plan_speech
 from engine.text_features import caption_ids
+from engine.windows import blended, windows_of
 from scene_schema.errors import Refused
 from scene_schema.rendering import RenderRequest
 
 SPEAKING: Final = ("usual_phoneme_s", "lexicon")  # in `model.json` beside the sizes
+WINDOW_FRAMES: Final = 300  # of latent; longer clips are made of windows, for the network learned from 10 s
+OVERLAP_FRAMES: Final = 75
+SILENT_DB: Final = -70.0  # fainter than this is nothing, and is not made louder
+MOST_DB: Final = 20.0  # that a stem is ever made louder
 EDGE_S: Final = 0.002  # fade at both ends of a clip: no click, and too short to soften an attack at 0 s
 
 
@@ -36,6 +42,7 @@ class CompactRenderer:
         self.usual_phoneme_s: float = found.config["usual_phoneme_s"]
         self._lexicon: dict[str, list[int]] = found.config["lexicon"]
         self._model = model
+        self._precision = next(model.generator.backbone.parameters()).dtype
 
     @classmethod
     def load(cls, found: Checkpoint, *, threads: int) -> CompactRenderer:
@@ -53,6 +60,7 @@ class CompactRenderer:
             load_weights(model, found.weights, dtype=torch.float32)
         except WeightsError as error:
             raise Refused("model_failed", str(error), remedy="Install the package again.") from error
+        model.generator.backbone.to(fastest_precision())
         return cls(found, model.eval())
 
     @torch.inference_mode()
@@ -65,15 +73,17 @@ class CompactRenderer:
         config = self._model.config
         frames = given.frames.shape[1]
         start = torch.randn((1, config.dit.latent_dim, frames), generator=noise)  # (1, C, T)
-        nothing = given.without()
-        generator = self._model.generator
+        windows = windows_of(frames, longest=WINDOW_FRAMES, overlap=OVERLAP_FRAMES)
+        both = given.beside(given.without()).to(self._precision)
 
         def velocity(latent: Tensor, sigma: Tensor) -> Tensor:
-            timestep = timestep_of(sigma)
-            conditional: Tensor = generator(latent, timestep, given)  # (1, C, T)
-            if request.guidance == 1.0:
-                return conditional
-            return guide(conditional, generator(latent, timestep, nothing), request.guidance)
+            def part(window: slice) -> Tensor:
+                pair = latent[..., window].repeat(2, 1, 1).to(self._precision)  # (2, C, W)
+                answer = self._model.generator(pair, timestep_of(sigma), both.during(window)).float()
+                conditional, unconditional = answer.chunk(2)  # (1, C, W)
+                return guide(conditional, unconditional, request.guidance)
+
+            return blended(part, windows)
 
         latent = start
         for step in sample(velocity, start, sway_sigmas(request.steps)):
@@ -83,7 +93,8 @@ class CompactRenderer:
         samples = self._model.decode(latent, noise)[0].numpy()  # (S,)
         yield Progress("decoding", 1, 1)
         length = round(request.duration_s * config.rate_hz)
-        yield Sound(finished(samples[:length], config.rate_hz), config.rate_hz)
+        level_db = float(self._model.generator.expected_level_db(given))
+        yield Sound(finished(samples[:length], config.rate_hz, level_db), config.rate_hz)
 
     def pronounce(self, word: str) -> list[int]:
         """Phoneme numbers of one word: as the training voices say it, or else as its letters suggest."""
@@ -121,25 +132,41 @@ class CompactRenderer:
         config = self._model.config
         words = request.caption if request.view == "asr" else request.transcript
         first_s = request.cues[0].at_s if request.cues else None
+        frames = math.ceil(request.duration_s * config.latent_rate_hz)
+        chords = None
+        if request.view == "music" and request.tempo is not None and request.chords:
+            chords = timed_chords(request.chords, request.tempo, frames / config.latent_rate_hz)
         return frame_features(
-            math.ceil(request.duration_s * config.latent_rate_hz),
+            frames,
             config.latent_rate_hz,
             phonemes=plan_speech(words, request.caption, self, start_s=first_s, clip_s=request.duration_s)
             if words
             else None,
             cues_s=[cue.at_s for cue in request.cues] if request.view == "sfx" and request.cues else None,
             tempo=request.tempo if request.view == "music" else None,
+            chords=chords,
         )
 
 
-def finished(samples: Samples, rate_hz: int) -> Samples:
-    """Samples (S,) with faded edges and a peak of at most −3 dBFS: (S, 1)."""
+def fastest_precision() -> torch.dtype:
+    """What matrix products are fastest in: bfloat16 on a CPU that multiplies in it, else float32."""
+    native = (
+        getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    )
+    return torch.bfloat16 if any(asked is not None and asked() for asked in native) else torch.float32
+
+
+def finished(samples: Samples, rate_hz: int, level_db: float) -> Samples:
+    """Samples (S,) at the level that their caption lets expect, edges faded, peak at most −3 dBFS: (S, 1).
+
+    The network knows what a sound is like better than how loud it is: it shrinks what it is not sure of.
+    """
     edge = round(EDGE_S * rate_hz)
     ramp = (0.5 - 0.5 * np.cos(np.pi * (np.arange(edge) + 0.5) / edge)).astype(np.float32)
-    out = samples.astype(np.float32)  # a copy
+    found_db = loudest_db(samples, rate_hz)
+    missing_db = level_db - found_db if found_db > SILENT_DB else 0.0
+    over_db = peak_db(samples) + missing_db - STEM_CEILING_DB
+    out: Samples = samples * np.float32(gain_of(min(MOST_DB, missing_db) - max(0.0, over_db)))
     out[:edge] *= ramp
     out[-edge:] *= ramp[::-1]
-    over_db = peak_db(out) - STEM_CEILING_DB
-    if over_db > 0:
-        out *= np.float32(gain_of(-over_db))
     return out[:, None]

@@ -1,4 +1,4 @@
-"""What has time, as one row a latent frame: phonemes, cue onsets, beats. Pure numpy.
+"""What has time, as one row a latent frame: phonemes, cue onsets, beats, chords. Pure numpy.
 
 The same rows are made from corpus clips in training and from a render request at run time.
 """
@@ -16,7 +16,8 @@ from scene_schema.scene import TempoGrid
 
 SLOTS: Final = 2  # phonemes a latent frame: one each 20 ms at 25 frames a second
 SILENT: Final = 0  # the phoneme number of silence
-NUMBERS: Final = 10  # columns of `FrameFeatures.numbers`, below
+ROOTS: Final = 12  # pitch classes, 0 is C
+NUMBERS: Final = 12 + ROOTS  # columns of `FrameFeatures.numbers`, below
 _DECAY_S: Final = 0.3  # how long a hit is remembered
 
 (
@@ -29,8 +30,11 @@ _DECAY_S: Final = 0.3  # how long a hit is remembered
     _HAS_BEATS,  # 1 where a tempo grid is given for this clip
     _BEAT_SIN,
     _BEAT_COS,
-    _BAR_SIN,
-) = range(NUMBERS)
+    _BAR_COS,
+    _HAS_CHORDS,  # 1 where the harmony is given for this clip
+    _MINOR,  # 1 while a minor chord lasts
+    _ROOT,  # and from here on ROOTS columns: 1 in that of the chord's root
+) = range(NUMBERS - ROOTS + 1)
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,16 @@ class TimedPhoneme:
     """One phoneme by its number in the checkpoint's inventory, in seconds."""
 
     number: int
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True)
+class TimedChord:
+    """One major or minor triad; its root is a pitch class (0 = C)."""
+
+    root: int
+    minor: bool
     start_s: float
     end_s: float
 
@@ -57,6 +71,7 @@ def frame_features(
     phonemes: Sequence[TimedPhoneme] | None = None,
     cues_s: Sequence[float] | None = None,
     tempo: TempoGrid | None = None,
+    chords: Sequence[TimedChord] | None = None,
 ) -> FrameFeatures:
     """Rows for a clip of `frames` latent frames. None says "not given", which is not the same as "none"."""
     spoken = np.zeros(frames * SLOTS, dtype=np.int64)
@@ -77,7 +92,13 @@ def frame_features(
         numbers[:, _HAS_BEATS] = 1.0
         numbers[:, _BEAT_SIN] = np.sin(2 * np.pi * beats)
         numbers[:, _BEAT_COS] = np.cos(2 * np.pi * beats)
-        numbers[:, _BAR_SIN] = np.cos(2 * np.pi * beats / tempo.beats_per_bar)
+        numbers[:, _BAR_COS] = np.cos(2 * np.pi * beats / tempo.beats_per_bar)
+    if chords is not None:
+        numbers[:, _HAS_CHORDS] = 1.0
+        for chord in chords:
+            held = slice(round(chord.start_s * frame_rate_hz), round(chord.end_s * frame_rate_hz))
+            numbers[held, _MINOR] = float(chord.minor)
+            numbers[held, _ROOT + chord.root] = 1.0
     return FrameFeatures(phonemes=spoken, numbers=numbers)
 
 

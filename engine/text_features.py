@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import zlib
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -38,6 +39,13 @@ def caption_ids(text: str, *, buckets: int, tokens: int) -> NDArray[np.int64]:
     words = words_of(text)[:tokens]
     ids = np.zeros((max(1, len(words)), PIECES), dtype=np.int64)
     for row, word in enumerate(words):
-        hashed = [1 + zlib.crc32(piece.encode()) % (buckets - 1) for piece in pieces_of(word)[:PIECES]]
-        ids[row, : len(hashed)] = hashed
+        ids[row] = _word_ids(word, buckets)
+    return ids
+
+
+@lru_cache(maxsize=100_000)
+def _word_ids(word: str, buckets: int) -> NDArray[np.int64]:
+    ids = np.zeros(PIECES, dtype=np.int64)
+    for place, piece in enumerate(pieces_of(word)[:PIECES]):
+        ids[place] = 1 + zlib.crc32(piece.encode()) % (buckets - 1)
     return ids

@@ -5,11 +5,14 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, Field
 
 from scene_schema.errors import Finding, Refused, shown
-from scene_schema.scene import Layer, Scene, View
+from scene_schema.scene import MUSICAL, Layer, Scene, View
 
 
 class Capabilities(BaseModel):
-    """Declared by a checkpoint's `model.json`. Unknown keys are ignored: newer models stay readable."""
+    """Declared by a checkpoint's `model.json`.
+
+    Unknown keys are ignored and later ones have a default: newer and older models stay readable.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -25,7 +28,12 @@ class Capabilities(BaseModel):
     transcript: bool = Field(description="says the words of a speech layer")
     cues: bool = Field(description="places onsets at the cues of an sfx layer")
     tempo: bool = Field(description="keeps the scene's tempo grid in music layers")
+    chords: bool = Field(default=False, description="follows the scene's chords in music layers")
+    region: bool = Field(default=False, description="redoes a part of a stem and keeps the rest")
+    continuation: bool = Field(default=False, description="goes on where a stem ends")
+    context: bool = Field(default=False, description="fits a stem to the scene's other stems")
     steps: int = Field(description="sampling steps that a render takes")
+    draft_steps: int | None = Field(default=None, description="steps of its quickest usable draft")
     guidance: float = Field(description="classifier-free guidance scale that a render uses")
 
 
@@ -39,6 +47,9 @@ def check_supported(scene: Scene, layer: Layer, model: Capabilities) -> None:
     if not model.shortest_s <= scene.duration_s <= model.longest_s:
         expected = f"{model.shortest_s:g} to {model.longest_s:g} s, what model '{model.name}' renders"
         findings.append(Finding(field="$.duration_s", expected=expected, got=shown(scene.duration_s)))
+    if scene.chords and layer.view in MUSICAL and not model.chords:
+        expected = f"no chords, because model '{model.name}' does not follow them"
+        findings.append(Finding(field="$.chords", expected=expected, got=shown(scene.chords)))
     if findings:
         raise Refused(
             "unsupported", f"model '{model.name}' cannot render layer '{layer.id}'", findings=findings

@@ -54,7 +54,7 @@ class MoveLayer(_Edit):
 
 
 class EditScene(_Edit):
-    """Changes fields of the scene itself: `title`, `caption`, `duration_s`, `tempo`."""
+    """Changes fields of the scene itself: `title`, `caption`, `duration_s`, `tempo`, `chords`."""
 
     type: Literal["scene.edit"] = "scene.edit"
     changes: Annotated[dict[str, Any], Field(min_length=1)]
@@ -63,7 +63,7 @@ class EditScene(_Edit):
 Edit = Annotated[EditLayer | AddLayer | RemoveLayer | MoveLayer | EditScene, Field(discriminator="type")]
 
 _LAYER_FIELDS = tuple(name for name in (*SOUNDING, *MIXING, *KEEPING) if name != "id")
-_SCENE_FIELDS = ("title", "caption", "duration_s", "tempo")
+_SCENE_FIELDS = ("title", "caption", "duration_s", "tempo", "chords")
 
 
 def apply(scene: Scene, edit: Edit) -> Scene:

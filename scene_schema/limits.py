@@ -20,6 +20,7 @@ DURATION_S: Final = Bound(
 )  # below: no room for an onset; above: not a clip. A model may allow less.
 BPM: Final = Bound(20.0, 400.0)
 BEATS_PER_BAR: Final = Bound(1, 32)
+CHORDS: Final = 32  # bars; the longest form that songs repeat
 STEPS: Final = Bound(1, 200)  # sampling steps; past 200 the result no longer changes
 GUIDANCE: Final = Bound(0.0, 20.0)
 

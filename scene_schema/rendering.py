@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
 from scene_schema.capabilities import Capabilities
+from scene_schema.harmony import house_chords
 from scene_schema.identity import identity
-from scene_schema.scene import Cue, DurationS, Layer, Scene, Seed, Slug, Strict, TempoGrid, View
+from scene_schema.scene import (
+    MUSICAL,
+    ChordName,
+    Cue,
+    DurationS,
+    Layer,
+    Scene,
+    Seed,
+    Slug,
+    Strict,
+    TempoGrid,
+    View,
+)
 
 
 class RenderRequest(Strict):
@@ -22,17 +37,30 @@ class RenderRequest(Strict):
     transcript: str | None
     cues: list[Cue]
     tempo: TempoGrid | None
+    chords: list[ChordName] = Field(default=[])
+    """One a bar of the tempo grid, repeated; empty: whatever the model plays."""
     seed: Seed
     duration_s: DurationS
     steps: int
     guidance: float
 
+    @model_serializer(mode="wrap")
+    def _without_empty_chords(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # A sound without chords has the name that it had before there were any: old takes are found again.
+        data: dict[str, Any] = write(self)
+        return data if self.chords else {name: value for name, value in data.items() if name != "chords"}
+
 
 def request_for(scene: Scene, layer: Layer, model: Capabilities) -> RenderRequest:
     """The request that renders this layer as the scene stands now. Pure.
 
-    Only music hears the tempo grid, so a new tempo leaves the other stems fresh.
+    Only music hears the tempo grid and the chords, so new ones leave the other stems fresh. On a tempo
+    grid all music has chords, the scene's or the house's: one layer regenerated stays in the others' key.
     """
+    tempo = scene.tempo if layer.view in MUSICAL else None
+    chords: list[str] = []
+    if tempo is not None and model.chords:
+        chords = scene.chords or house_chords(scene.id, layer.caption)
     return RenderRequest(
         model=model.name,
         weights_sha256=model.weights_sha256,
@@ -40,7 +68,8 @@ def request_for(scene: Scene, layer: Layer, model: Capabilities) -> RenderReques
         caption=layer.caption,
         transcript=layer.transcript,
         cues=layer.cues,
-        tempo=scene.tempo if layer.view in ("music", "caption") else None,
+        tempo=tempo,
+        chords=chords,
         seed=layer.seed,
         duration_s=scene.duration_s,
         steps=model.steps,

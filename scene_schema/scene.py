@@ -6,9 +6,18 @@ scene is stored, sent or rendered.
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Final, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from scene_schema import limits
@@ -28,6 +37,20 @@ RESERVED: Final = "mix"
 Line = Annotated[str, StringConstraints(strip_whitespace=True, max_length=limits.CAPTION_CHARS)]
 Seed = Annotated[int, Field(ge=limits.SEED.low, le=limits.SEED.high)]
 DurationS = Annotated[float, Field(ge=limits.DURATION_S.low, le=limits.DURATION_S.high, allow_inf_nan=False)]
+
+
+_TRIAD: Final = r"^[A-G](#|b)?m?$"
+
+
+def _names_a_triad(value: Any) -> Any:
+    # Says "Am7" in a musician's words what is wrong with it; the pattern is for the JSON Schema.
+    if isinstance(value, str) and not re.fullmatch(_TRIAD.strip("^$"), value):
+        raise PydanticCustomError("chord", "a major or minor triad, such as C, Bb or F#m")
+    return value
+
+
+ChordName = Annotated[str, StringConstraints(pattern=_TRIAD), BeforeValidator(_names_a_triad)]
+"""A major or minor triad by its usual name: "C", "F#m", "Bb"."""
 
 
 class Strict(BaseModel):
@@ -93,12 +116,17 @@ MIXING: Final = ("gain_db", "pan", "mute", "solo")
 KEEPING: Final = ("id", "lock")
 """Layer fields that change nothing that is heard."""
 
+MUSICAL: Final[tuple[View, ...]] = ("caption", "music")
+"""The views that hear the scene's tempo grid and chords."""
+
 
 class Scene(Strict):
     """A titled set of layers over one duration in seconds.
 
-    `caption` describes the whole scene in a sentence (the published model's first view). Raises a
-    validation error that names the field for: two layers with one id, a cue at or after the clip's end.
+    `caption` describes the whole scene in a sentence (the published model's first view). `chords` are one
+    a bar of the tempo grid, repeated to the clip's end; empty, the music layers share chords that
+    `harmony.house_chords` picks. Raises a validation error that names the field for: two layers with one
+    id, a cue or a first bar at or after the clip's end, chords without a tempo grid.
     """
 
     id: Slug
@@ -106,6 +134,7 @@ class Scene(Strict):
     caption: Line = ""
     duration_s: DurationS = 10.0
     tempo: TempoGrid | None = None
+    chords: Annotated[list[ChordName], Field(max_length=limits.CHORDS)] = []
     layers: Annotated[list[Layer], Field(max_length=limits.LAYERS)] = []
 
     @model_validator(mode="after")
@@ -122,6 +151,9 @@ class Scene(Strict):
         if self.tempo is not None and self.tempo.bar_offset_s >= self.duration_s:
             expected = f"a first bar inside the clip, before duration_s = {self.duration_s:g}"
             raise _field_error(expected, ("tempo", "bar_offset_s"), self.tempo.bar_offset_s)
+        if self.chords and self.tempo is None:
+            expected = "a tempo grid for chords to change on: give tempo as well, or leave chords empty"
+            raise _field_error(expected, ("chords",), self.chords)
         return self
 
     def layer(self, layer_id: str) -> Layer:

@@ -229,7 +229,7 @@ class AsyncClient:
         base_revision: int | None = None,
         render: bool = True,
     ) -> Accepted:
-        """Changes fields of the scene itself: `title`, `caption`, `duration_s`, `tempo`."""
+        """Changes fields of the scene itself: `title`, `caption`, `duration_s`, `tempo`, `chords`."""
         edit = _made(EditScene, scene=scene, changes=changes, base_revision=base_revision, render=render)
         return await self._ask(edit, Accepted)
 

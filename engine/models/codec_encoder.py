@@ -1,4 +1,4 @@
-"""The compact codec's encoder: waveform to latents, used in training only (v0 never hears audio at run time).
+"""The compact codec's encoder: waveform to latents.
 
 Letters: B batch, S samples, M mel bins, F spectral frames (100 a second), T latent frames (25), C latent
 channels, D width.

@@ -14,10 +14,18 @@ import torch
 from torch import Tensor, nn
 
 from engine.frame_features import NUMBERS, SLOTS
+from engine.models.codec_encoder import CodecEncoder
 from engine.models.dit import DiT, DiTConfig
-from engine.models.frame_encoder import FrameEncoder, FrameEncoderConfig
+from engine.models.frame_encoder import Around, FrameEncoder, FrameEncoderConfig
 from engine.models.pronouncer import Durations, Pronouncer, PronouncerConfig
-from engine.models.text_encoder import TextEncoder, TextEncoderConfig, with_view
+from engine.models.text_encoder import (
+    LEVEL_UNIT_DB,
+    LEVEL_ZERO_DB,
+    TextEncoder,
+    TextEncoderConfig,
+    summary,
+    with_view,
+)
 from engine.models.vocos import Vocos, VocosConfig
 
 
@@ -59,19 +67,20 @@ class CompactConfig:
 
 def compact_config(views: list[str], phonemes: list[str]) -> CompactConfig:
     """The sizes that ship: 24 kHz, 25 latent frames a second."""
-    width, latent_dim = 256, 32
+    width, latent_dim = 256, 48
     return CompactConfig(
         views=views,
         phonemes=phonemes,
         rate_hz=24_000,
         latent_rate_hz=25.0,
         text=TextEncoderConfig(
-            buckets=8192, piece_dim=128, width=width, depth=2, heads=4, tokens=40, views=len(views)
+            buckets=24_576, piece_dim=96, width=width, depth=3, heads=4, tokens=40, views=len(views)
         ),
         frame=FrameEncoderConfig(
             phonemes=1 + len(phonemes),
             slots=SLOTS,
             numbers=NUMBERS,
+            latent_dim=latent_dim,
             phoneme_dim=96,
             text_dim=width,
             width=width,
@@ -113,6 +122,22 @@ class Conditioning:
         """The unconditional branch: zeros under the same mask, as in the published model."""
         return Conditioning(torch.zeros_like(self.context), self.mask, torch.zeros_like(self.frames))
 
+    def during(self, window: slice) -> Conditioning:
+        """The same for some of the frames."""
+        return Conditioning(self.context, self.mask, self.frames[:, window])
+
+    def beside(self, other: Conditioning) -> Conditioning:
+        """Both as one batch, for captions of the same length."""
+        return Conditioning(
+            torch.cat([self.context, other.context]),
+            torch.cat([self.mask, other.mask]),
+            torch.cat([self.frames, other.frames]),
+        )
+
+    def to(self, dtype: torch.dtype) -> Conditioning:
+        """In another precision."""
+        return Conditioning(self.context.to(dtype), self.mask, self.frames.to(dtype))
+
 
 class Generator(nn.Module):
     """Caption encoder, frame encoder and denoiser: everything that is trained on latents."""
@@ -124,14 +149,24 @@ class Generator(nn.Module):
         self.backbone = DiT(config.dit)
 
     def condition(
-        self, ids: Tensor, mask: Tensor, view: Tensor, phonemes: Tensor, numbers: Tensor
+        self,
+        ids: Tensor,
+        mask: Tensor,
+        view: Tensor,
+        phonemes: Tensor,
+        numbers: Tensor,
+        around: Around | None = None,
     ) -> Conditioning:
         """Word pieces (B, L−1, P), their mask (B, L−1), view (B,), phonemes (B, T·2), numbers (B, T, N)."""
         context = self.text(ids, mask, view)  # (B, L, D)
         mask = with_view(mask)  # (B, L)
-        weights = mask.unsqueeze(-1).to(context.dtype)  # (B, L, 1)
-        whole = (context * weights).sum(1) / weights.sum(1)  # (B, D)
-        return Conditioning(context, mask, self.frame(phonemes, numbers, whole))
+        whole = summary(context, mask)  # (B, D)
+        return Conditioning(context, mask, self.frame(phonemes, numbers, whole, around))
+
+    def expected_level_db(self, given: Conditioning) -> Tensor:
+        """Level in dBFS that the caption's sound has where it is loudest: (B,)."""
+        level = self.text.expected_level(summary(given.context, given.mask))  # (B,)
+        return LEVEL_ZERO_DB + LEVEL_UNIT_DB * level  # (B,)
 
     def forward(self, latent: Tensor, timestep: Tensor | float, given: Conditioning) -> Tensor:
         """The velocity (B, C, T)."""
@@ -140,15 +175,23 @@ class Generator(nn.Module):
 
 
 class CompactModel(nn.Module):
-    """All of it: generator, decoder, and the small networks that turn words into timed phonemes."""
+    """All of it: generator, codec, and the small networks that turn words into timed phonemes."""
 
     def __init__(self, config: CompactConfig) -> None:
         super().__init__()
         self.config = config
         self.generator = Generator(config)
+        self.encoder = CodecEncoder(config.vocos, config.rate_hz)
+        self.turn = nn.Linear(config.vocos.latent_dim, config.vocos.latent_dim, bias=False)
         self.codec = Vocos(config.vocos)
         self.pronouncer = Pronouncer(config.pronouncer)
         self.durations = Durations(config.pronouncer)
+
+    def encode(self, audio: Tensor) -> Tensor:
+        """Samples (B, S), S a multiple of a latent frame's, to latents (B, C, T) on the generator's axes."""
+        latent: Tensor = self.encoder(audio).transpose(1, 2)  # (B, T, C)
+        out: Tensor = self.turn(latent).transpose(1, 2)  # (B, C, T)
+        return out
 
     def decode(self, latent: Tensor, noise: torch.Generator) -> Tensor:
         """Generated latents (B, C, T) to samples (B, S)."""

@@ -1,6 +1,6 @@
-"""What has time to one vector a latent frame: phonemes, cue onsets, beats, and the caption as a whole.
+"""What has time to one vector a latent frame: phonemes, cues, beats, chords, the sound around, the caption.
 
-Letters: B batch, T latent frames, S phoneme slots a frame, N numbers a frame, D width.
+Letters: B batch, T latent frames, S phoneme slots a frame, N numbers a frame, C latent channels, D width.
 Knows nothing of seconds: see engine/frame_features.py.
 """
 
@@ -20,10 +20,29 @@ class FrameEncoderConfig:
     phonemes: int
     slots: int  # S
     numbers: int  # N
+    latent_dim: int  # C
     phoneme_dim: int
     text_dim: int
     width: int  # D
     depth: int
+
+
+@dataclass(frozen=True)
+class Around:
+    """Sound that is there already, as latents: (B, T, C) each, zero where nothing is given.
+
+    `known` is this stem itself, in the frames where `is_known` (B, T, 1) is 1: they are kept, the others fit
+    them. `context` is the sum of the scene's other stems, given where `has_context` (B, T, 1) is 1.
+    """
+
+    known: Tensor
+    is_known: Tensor
+    context: Tensor
+    has_context: Tensor
+
+    def rows(self) -> Tensor:
+        """All of it side by side: (B, T, 2·C + 2)."""
+        return torch.cat([self.known, self.is_known, self.context, self.has_context], dim=-1)
 
 
 class Neighbours(nn.Module):
@@ -48,15 +67,18 @@ class FrameEncoder(nn.Module):
         super().__init__()
         self.phoneme = nn.Embedding(config.phonemes, config.phoneme_dim)
         self.rows_in = nn.Linear(config.slots * config.phoneme_dim + config.numbers, config.width)
+        self.around_in = nn.Linear(2 * config.latent_dim + 2, config.width, bias=False)
         self.text_in = nn.Linear(config.text_dim, config.width)
         self.blocks = nn.ModuleList(Neighbours(config.width) for _ in range(config.depth))
 
-    def forward(self, phonemes: Tensor, numbers: Tensor, text: Tensor) -> Tensor:
+    def forward(self, phonemes: Tensor, numbers: Tensor, text: Tensor, around: Around | None) -> Tensor:
         """Phoneme numbers (B, T·S), numbers (B, T, N), the caption as one vector (B, text_dim): (B, T, D)."""
         batch, frames, _ = numbers.shape
         spoken = self.phoneme(phonemes).reshape(batch, frames, -1)  # (B, T, S·phoneme_dim)
         x: Tensor = self.rows_in(torch.cat([spoken, numbers.to(spoken.dtype)], dim=-1))  # (B, T, D)
         x = x + self.text_in(text)[:, None]  # (B, T, D)
+        if around is not None:
+            x = x + self.around_in(around.rows())  # (B, T, D)
         for block in self.blocks:
             x = block(x)  # (B, T, D)
         return x

@@ -30,8 +30,11 @@ class MelSpectrogram(nn.Module):
         self.n_fft, self.hop = n_fft, hop
         self.filters: Tensor
         self.window: Tensor
-        self.register_buffer("filters", mel_filters(rate_hz, n_fft, mels), persistent=False)
-        self.register_buffer("window", torch.hann_window(n_fft), persistent=False)
+        with torch.device(
+            "cpu"
+        ):  # real numbers even where a network is built on "meta" to have weights put in
+            self.register_buffer("filters", mel_filters(rate_hz, n_fft, mels), persistent=False)
+            self.register_buffer("window", torch.hann_window(n_fft), persistent=False)
 
     def forward(self, audio: Tensor) -> Tensor:
         spectrum = torch.stft(

@@ -7,9 +7,14 @@ Knows nothing of text itself: see engine/text_features.py.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
+
+LEVEL_ZERO_DB: Final = -20.0  # the level in dBFS that the network calls 0
+LEVEL_UNIT_DB: Final = 10.0  # and how many dB it calls 1
 
 
 @dataclass(frozen=True)
@@ -26,7 +31,7 @@ class TextEncoderConfig:
 
 
 class TextEncoder(nn.Module):
-    """A word is the mean of its pieces; a view token goes in front; a small transformer reads them all."""
+    """A word is itself and the mean of its pieces; a view token goes in front; a transformer reads all."""
 
     def __init__(self, config: TextEncoderConfig) -> None:
         super().__init__()
@@ -48,17 +53,32 @@ class TextEncoder(nn.Module):
         )
         self.layers = nn.TransformerEncoder(layer, config.depth, enable_nested_tensor=False)
         self.norm = nn.LayerNorm(config.width)
+        self.level = nn.Linear(config.width, 1)
+
+    def expected_level(self, whole: Tensor) -> Tensor:
+        """Level of the caption's sound where it is loudest: `summary` (B, D) to (B,), in `LEVEL_UNIT_DB`."""
+        out: Tensor = self.level(whole)[:, 0]  # (B,)
+        return out
 
     def forward(self, ids: Tensor, mask: Tensor, view: Tensor) -> Tensor:
         """Pieces (B, L, P), which words exist (B, L) bool, view numbers (B,) to (B, 1 + L, D)."""
-        here = (ids != 0).unsqueeze(-1)  # (B, L, P, 1)
-        words = (self.pieces(ids) * here).sum(2) / here.sum(2).clamp(min=1)  # (B, L, piece_dim)
+        # The whole word, which comes first, counts as much as all its letter groups: a known word is itself.
+        groups = F.embedding_bag(
+            ids[..., 1:].flatten(0, 1), self.pieces.weight, mode="mean", padding_idx=0
+        )  # (B·L, piece_dim)
+        words = self.pieces(ids[..., 0]) + groups.reshape(*ids.shape[:2], -1)  # (B, L, piece_dim)
         words = self.word_norm(self.word_in(words))  # (B, L, D)
         x = torch.cat([self.view(view)[:, None], words], dim=1)  # (B, 1 + L, D)
         x = x + self.position[:, : x.shape[1]]  # (B, 1 + L, D)
         x = self.layers(x, src_key_padding_mask=~with_view(mask))  # (B, 1 + L, D)
         out: Tensor = self.norm(x)  # (B, 1 + L, D)
         return out
+
+
+def summary(context: Tensor, mask: Tensor) -> Tensor:
+    """The caption as one vector: the mean of its tokens (B, 1 + L, D) under `with_view`'s mask: (B, D)."""
+    weights = mask.unsqueeze(-1).to(context.dtype)  # (B, 1 + L, 1)
+    return (context * weights).sum(1) / weights.sum(1)  # (B, D)
 
 
 def with_view(mask: Tensor) -> Tensor:

@@ -20,17 +20,23 @@ from engine.training.corpus.shards import render_corpus
 from engine.training.corpus.words import write_words
 from engine.training.export import VIEWS, export
 from engine.training.generator import train_generator
-from engine.training.latents import encode_corpus
+from engine.training.latents import encode_corpora
+from engine.training.phrases import write_phrases
 from engine.training.pronouncer import train_durations, train_pronouncer
+from engine.training.text import train_text
 
-CLIPS = {"env": 3000, "sfx": 4000, "music": 3000, "speech": 5500}
+CLIPS = {"env": 6300, "sfx": 8100, "music": 5000, "speech": 8000, "part": 2500}
+LONG_CLIPS = {"env": 1300, "sfx": 1300, "music": 1300, "speech": 1600}
+LONG_S = 10.0
 WORDS = 40_000
-STEPS = {"codec": 2700, "texture": 300, "generator": 3300, "pronouncer": 4000, "durations": 1500}
+STEPS = {
+    "codec": 6500, "text": 3000, "texture": 1500, "generator": 9000, "pronouncer": 4000, "durations": 1500,
+}  # fmt: skip
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m engine.training", description=__doc__)
-    parser.add_argument("--run", type=Path, default=Path("training_runs/v0"), help="folder of this run")
+    parser.add_argument("--run", type=Path, default=Path("training_runs/v1"), help="folder of this run")
     parser.add_argument("--stage", action="append", help="only this stage (may be repeated); default: all")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=0, help="0: torch's own choice")
@@ -43,17 +49,26 @@ def main() -> None:
         torch.set_num_threads(options.threads)
 
     run, seed = options.run, options.seed
-    corpus, words = run / "corpus", run / "words.jsonl"
+    corpus, long_corpus, words = run / "corpus", run / "corpus_long", run / "words.jsonl"
     config = compact_config(list(VIEWS), [symbol for symbol in INVENTORY if symbol != PAUSE])
-    count = {view: max(16, round(number * options.scale)) for view, number in CLIPS.items()}
+
+    def scaled(counts: dict[str, int]) -> dict[str, int]:
+        return {view: max(16, round(number * options.scale)) for view, number in counts.items()}
+
+    def corpora() -> dict[str, Clips]:
+        return {"short": Clips(corpus), "long": Clips(long_corpus)}
+
     steps = {stage: max(4, round(number * options.scale)) for stage, number in STEPS.items()}
     stages: dict[str, Callable[[], None]] = {
-        "corpus": lambda: render_corpus(corpus, count, seed=seed),
+        "corpus": lambda: render_corpus(corpus, scaled(CLIPS), seed=seed),
+        "long": lambda: render_corpus(long_corpus, scaled(LONG_CLIPS), seed=seed + 1, length_s=LONG_S),
         "words": lambda: write_words(words, max(256, round(WORDS * options.scale))),
+        "phrases": lambda: write_phrases(run, Clips(corpus), options.scale, seed),
+        "text": lambda: train_text(run, Clips(corpus), config, steps["text"], seed),
         "codec": lambda: train_codec(run, Clips(corpus), config, steps["codec"], seed),
-        "latents": lambda: encode_corpus(run, Clips(corpus), config),
+        "latents": lambda: encode_corpora(run, corpora(), config),
         "texture": lambda: train_texture(run, Clips(corpus), config, steps["texture"], seed),
-        "generator": lambda: train_generator(run, Clips(corpus), config, steps["generator"], seed),
+        "generator": lambda: train_generator(run, corpora(), config, steps["generator"], seed),
         "pronouncer": lambda: train_pronouncer(run, words, config, steps["pronouncer"], seed),
         "durations": lambda: train_durations(run, Clips(corpus), config, steps["durations"], seed),
         "export": lambda: export(run, Clips(corpus), config, options.out),

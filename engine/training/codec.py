@@ -1,8 +1,10 @@
 """Stages `codec` and `texture`: the encoder and decoder, then the decoder's noise.
 
 `codec` learns to reconstruct under a spectral distance that does not see phase, with noise on the latent
-so that near latents sound alike. `texture` keeps the encoder, and teaches the decoder to draw noise
-(energy distance): a spectral distance alone makes rain too smooth.
+so that near latents sound alike, and to name in it what is heard: class and phonemes are read from single
+frames by one linear map, so that what a sound means lies in the latent beside how it sounds. `texture`
+keeps the encoder, and teaches the decoder to draw noise (energy distance): a spectral distance alone makes
+rain too smooth.
 """
 
 from __future__ import annotations
@@ -20,13 +22,15 @@ from engine.models.vocos import Vocos
 from engine.training.averaging import averaged
 from engine.training.clips import Clips
 from engine.training.losses import SpectralDistance, energy_distance
+from engine.training.meaning import Labels, Meaning
 from engine.training.progress import Stage, part_of_run
 
 CROP_FRAMES: Final = 25  # latent frames: one second
 BATCH: Final = 16
-MIX: Final = {"env": 0.25, "sfx": 0.2, "music": 0.3, "speech": 0.25}
-LATENT_NOISE: Final = 0.08  # mean; drawn per item between 0 and twice this
+MIX: Final = {"env": 0.22, "sfx": 0.2, "music": 0.34, "speech": 0.24}
+LATENT_NOISE: Final = 0.06  # mean; drawn per item between 0 and twice this
 SPREAD: Final = 1.0  # weight of `correlation`
+MEANING: Final = 0.1  # weight of the named class and phonemes
 QUIET_RMS: Final = 2e-3
 
 
@@ -36,7 +40,9 @@ def train_codec(run: Path, clips: Clips, config: CompactConfig, steps: int, seed
     encoder, decoder = CodecEncoder(config.vocos, config.rate_hz), Vocos(config.vocos)
     decoder.initialise_for_training()
     measure = SpectralDistance(config.rate_hz)
-    parameters = [*encoder.parameters(), *decoder.parameters()]
+    labels = Labels(clips, config)
+    meaning = Meaning(config.vocos.latent_dim, len(labels.numbers), config.frame.phonemes)
+    parameters = [*encoder.parameters(), *decoder.parameters(), *meaning.parameters()]
     optimiser = torch.optim.AdamW(parameters, lr=1e-3, betas=(0.8, 0.99), weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser,
@@ -48,18 +54,20 @@ def train_codec(run: Path, clips: Clips, config: CompactConfig, steps: int, seed
     )
     mean_encoder, mean_decoder = averaged(encoder), averaged(decoder)
     parts = {
-        "encoder": encoder, "decoder": decoder, "optimiser": optimiser, "schedule": schedule,
+        "encoder": encoder, "decoder": decoder, "meaning": meaning,
+        "optimiser": optimiser, "schedule": schedule,
         "mean_encoder": mean_encoder, "mean_decoder": mean_decoder,
     }  # fmt: skip
     stage = Stage(run, "codec", steps, parts)
     for step in stage:
-        audio = crops(clips, np.random.default_rng([seed, step]), config)
+        audio, pieces = crops(clips, np.random.default_rng([seed, step]), config)
         with torch.autocast("cpu", dtype=torch.bfloat16):
             clean = encoder(audio)  # (B, C, T)
             latent = clean + torch.randn_like(clean) * 2 * LATENT_NOISE * torch.rand(len(clean), 1, 1)
             ours = decoder(latent)  # (B, S)
         distance = measure(ours, audio)
-        loss = distance.total().mean() + SPREAD * correlation(clean)
+        named = meaning(clean, labels.heard(pieces, CROP_FRAMES))
+        loss = distance.total().mean() + SPREAD * correlation(clean) + MEANING * named
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(parameters, 2.0)
@@ -73,6 +81,7 @@ def train_codec(run: Path, clips: Clips, config: CompactConfig, steps: int, seed
                 convergence=distance.convergence.mean().item(),
                 mel=distance.mel.mean().item(),
                 correlation=correlation(clean).item(),
+                named=named.item(),
             )
 
 
@@ -93,7 +102,7 @@ def train_texture(run: Path, clips: Clips, config: CompactConfig, steps: int, se
     }  # fmt: skip
     stage = Stage(run, "texture", steps, parts)
     for step in stage:
-        audio = crops(clips, np.random.default_rng([seed + 1, step]), config)[:12]
+        audio = crops(clips, np.random.default_rng([seed + 1, step]), config)[0][:12]
         with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
             latent = encoder(audio)
         latent = latent + torch.randn_like(latent) * 0.1 * torch.rand(len(latent), 1, 1)
@@ -149,16 +158,24 @@ def correlation(latent: Tensor) -> Tensor:
     return others.square().sum() / latent.shape[1]
 
 
-def crops(clips: Clips, rng: np.random.Generator, config: CompactConfig) -> Tensor:
-    """A batch of one-second pieces (B, S), float32; nearly silent ones are drawn again up to three times."""
-    samples = CROP_FRAMES * config.vocos.samples_per_frame
-    views = rng.choice(list(MIX), size=BATCH, p=list(MIX.values()))
+def crops(
+    clips: Clips, rng: np.random.Generator, config: CompactConfig
+) -> tuple[Tensor, list[tuple[str, int, int]]]:
+    """A batch of one-second pieces (B, S), float32, and of each its view, clip and first latent frame.
+
+    Nearly silent ones are drawn again up to three times.
+    """
+    hop = config.vocos.samples_per_frame
+    samples = CROP_FRAMES * hop
     batch = np.empty((BATCH, samples), dtype=np.float32)
-    for row, view in enumerate(views):
+    pieces = []
+    for row, view in enumerate(rng.choice(list(MIX), size=BATCH, p=list(MIX.values()))):
         for _ in range(4):
-            audio = clips.audio(str(view), int(rng.integers(clips.count(str(view)))))
-            start = int(rng.integers(len(audio) - samples + 1))
-            batch[row] = audio[start : start + samples]
+            number = int(rng.integers(clips.count(str(view))))
+            audio = clips.audio(str(view), number)
+            first = int(rng.integers(len(audio) // hop - CROP_FRAMES + 1))
+            batch[row] = audio[first * hop : first * hop + samples]
             if np.sqrt(np.mean(batch[row] ** 2)) >= QUIET_RMS:
                 break
-    return torch.from_numpy(batch)
+        pieces.append((str(view), number, first))
+    return torch.from_numpy(batch), pieces

@@ -13,10 +13,11 @@ from safetensors.torch import save_file
 
 from engine.checkpoint import DESCRIPTION, WEIGHTS
 from engine.models.compact import CompactConfig, CompactModel
+from engine.models.weights import is_derived
 from engine.training.clips import Clips
-from engine.training.codec import trained_decoder
+from engine.training.codec import trained_decoder, trained_encoder
 from engine.training.generator import trained_generator
-from engine.training.latents import turn_decoder
+from engine.training.latents import axes_of, turn_decoder
 from engine.training.pronouncer import trained_durations, trained_pronouncer
 from scene_schema.capabilities import Capabilities
 from scene_schema.scene import View
@@ -28,18 +29,25 @@ def export(run: Path, clips: Clips, config: CompactConfig, folder: Path) -> None
     """Writes the folder. Weights are stored as float16 and computed with in float32."""
     model = CompactModel(config)
     model.generator = trained_generator(run, config)
+    model.encoder = trained_encoder(run, config)
+    vectors, scale = axes_of(run)
+    model.turn.weight = torch.nn.Parameter(vectors.T / scale[:, None])
     model.codec = trained_decoder(run, config, "texture")
     turn_decoder(model.codec, run)
     model.pronouncer = trained_pronouncer(run, config)
     model.durations = trained_durations(run, config)
 
     folder.mkdir(parents=True, exist_ok=True)
-    weights = {name: value.to(torch.float16).contiguous() for name, value in model.state_dict().items()}
+    weights = {
+        name: value.to(torch.float16).contiguous()
+        for name, value in model.state_dict().items()
+        if not is_derived(name)
+    }
     save_file(weights, folder / WEIGHTS, metadata={"format": "pt"})
     extras = {"usual_phoneme_s": usual_phoneme_s(clips), "lexicon": lexicon(clips, config)}
     capabilities = Capabilities(
         name="compact",
-        title="Compact v0: 24 kHz mono, trained on rendered sound",
+        title="Compact v1: 24 kHz mono, trained on rendered sound",
         weights_sha256=hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest(),
         rate_hz=config.rate_hz,
         channels=1,
@@ -50,7 +58,9 @@ def export(run: Path, clips: Clips, config: CompactConfig, folder: Path) -> None
         transcript=True,
         cues=True,
         tempo=True,
-        steps=10,
+        chords=True,
+        steps=8,
+        draft_steps=3,
         guidance=2.5,
     )
     description = {

@@ -1,10 +1,12 @@
-"""Stage `generator`: caption encoder, frame encoder and denoiser learn the flow from noise to latents.
+"""Stage `generator`: frame encoder and denoiser learn the flow from noise to latents.
 
-Every stream of conditioning is dropped at random, so that all are optional at run time.
+Every stream of conditioning is dropped at random, so that all are optional at run time. The caption encoder
+stays as the stage `text` left it: fitted to the corpus's captions, it would forget the rest of English.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -14,25 +16,35 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from engine.frame_features import FrameFeatures, TimedPhoneme, frame_features
+from engine.frame_features import FrameFeatures, TimedChord, frame_features
 from engine.models.compact import CompactConfig, Conditioning, Generator
 from engine.models.dit import Block
-from engine.text_features import PIECES, caption_ids
+from engine.models.frame_encoder import Around
 from engine.training.averaging import averaged
-from engine.training.clips import Clips
+from engine.training.clips import PART, PART_CONTEXT, VIEWS, Clips
+from engine.training.latents import latents_file
 from engine.training.losses import flow_errors
+from engine.training.meaning import timed_phonemes
 from engine.training.progress import Stage, part_of_run
+from engine.training.retelling import retold
+from engine.training.text import padded, trained_text
 from scene_schema.scene import TempoGrid
 
-BATCH: Final = 16
-MIX: Final = {"env": 0.18, "sfx": 0.22, "music": 0.22, "speech": 0.38}
-LEVEL_MEAN: Final = 1.0  # of the noise level's logit
+BATCH: Final = 16  # clips of the short corpus; of the long one as many as have the same frames
+LONG: Final = 0.2  # of all steps take long clips
+MIX: Final = {"env": 0.22, "sfx": 0.26, "music": 0.16, PART: 0.06, "speech": 0.30}
+MIX_LONG: Final = {"env": 0.2, "sfx": 0.25, "music": 0.25, "speech": 0.3}
+LEVEL_MEAN: Final = 0.8  # of the noise level's logit
 LEVEL_SPREAD: Final = 1.3
 NEARLY_NOISE: Final = 0.15  # of all examples have a level above 0.95
 DROP_ALL: Final = 0.1  # the unconditional branch: zeros for tokens and frames
-DROP_CAPTION: Final = 0.05
-DROP_TIME: Final = {"env": 0.0, "sfx": 0.25, "music": 0.25, "speech": 0.07}
+DROP_CAPTION: Final = 0.04
+DROP_TIME: Final = {"env": 0.0, "sfx": 0.2, "music": 0.2, PART: 0.2, "speech": 0.05}
+DROP_CHORDS: Final = 0.4
 DROP_VIEW: Final = 0.1  # the view is then "caption": a text of which nobody says what it is
+KNOWN: Final = 0.2  # of all examples are given a part of themselves
+CONTEXT: Final = 0.8  # of the ensemble's parts hear the others
+STRANGE_CONTEXT: Final = 0.15  # of all other examples hear a stem that has nothing to do with them
 
 
 @dataclass(frozen=True)
@@ -40,20 +52,100 @@ class Example:
     """One clip as the generator sees it."""
 
     view: int
-    ids: NDArray[np.int64]  # (L, PIECES)
+    caption: str
     features: FrameFeatures
 
 
-def train_generator(run: Path, clips: Clips, config: CompactConfig, steps: int, seed: int) -> None:
-    """Trains from scratch on the latents of the stage `latents`."""
-    torch.manual_seed(seed + 2)
-    latents = {view: np.load(run / f"latents_{view}.npy") for view in MIX}
-    frames = latents["env"].shape[1]
-    timed = {view: [example(about, view, config, frames) for about in clips.about[view]] for view in MIX}
-    untimed = {view: frame_features(frames, config.latent_rate_hz) for view in MIX}
+@dataclass(frozen=True)
+class Batch:
+    """Clips with what is told of them."""
 
+    wanted: Tensor  # latents (B, C, T)
+    examples: list[Example]
+    around: Around
+    drawn: list[str]  # of which part of the mix each clip is
+
+
+class Shelf:
+    """Latents of one corpus with their clips' descriptions, from which batches are drawn."""
+
+    def __init__(
+        self, run: Path, name: str, clips: Clips, mix: dict[str, float], config: CompactConfig
+    ) -> None:
+        self._clips, self._config = clips, config
+        shares = {view: share for view, share in mix.items() if view in clips.about}
+        self._views = list(shares)
+        self._shares = np.array(list(shares.values())) / sum(shares.values())
+        self._latents: dict[str, NDArray[np.float16]] = {
+            view: np.load(latents_file(run, name, view)) for view in clips.arrays
+        }
+        self.frames = self._latents[self._views[0]].shape[1]
+
+    def draw(self, rng: np.random.Generator, count: int) -> Batch:
+        """So many clips at random."""
+        views = [str(view) for view in rng.choice(self._views, size=count, p=self._shares)]
+        numbers = [int(rng.integers(self._clips.count(view))) for view in views]
+        latents = [self._latents[view][number] for view, number in zip(views, numbers, strict=True)]
+        wanted = np.stack(latents).astype(np.float32)  # (B, T, C)
+        context, has_context = np.zeros_like(wanted), np.zeros((count, self.frames, 1), np.float32)
+        for row, (view, number) in enumerate(zip(views, numbers, strict=True)):
+            heard = self._context(view, number, rng)
+            if heard is not None:
+                context[row], has_context[row] = heard, 1.0
+        is_known = np.stack([known_frames(self.frames, rng) for _ in range(count)])[..., None]
+        return Batch(
+            wanted=torch.from_numpy(wanted).transpose(1, 2),
+            examples=[
+                self._example(view, self._clips.about[view][number], rng)
+                for view, number in zip(views, numbers, strict=True)
+            ],
+            around=Around(
+                *(torch.from_numpy(one) for one in (wanted * is_known, is_known, context, has_context))
+            ),
+            drawn=views,
+        )
+
+    def _context(self, view: str, number: int, rng: np.random.Generator) -> NDArray[np.float16] | None:
+        if view == PART and rng.random() < CONTEXT:
+            part: NDArray[np.float16] = self._latents[PART_CONTEXT][number]
+            return part
+        if view != PART and rng.random() < STRANGE_CONTEXT:
+            other = str(rng.choice([one for one in VIEWS if one != view]))
+            strange: NDArray[np.float16] = self._latents[other][int(rng.integers(self._clips.count(other)))]
+            return strange
+        return None
+
+    def _example(self, view: str, about: dict[str, Any], rng: np.random.Generator) -> Example:
+        config = self._config
+        called = "music" if view == PART else view
+        timed = rng.random() >= DROP_TIME[view]
+        harmonised = timed and bool(about["chords"]) and rng.random() >= DROP_CHORDS
+        return Example(
+            view=config.views.index("caption" if rng.random() < DROP_VIEW else called),
+            caption=retold(about, called, rng),
+            features=frame_features(
+                self.frames,
+                config.latent_rate_hz,
+                phonemes=timed_phonemes(about, config) if timed and view == "speech" else None,
+                cues_s=about["cues_s"] if timed and view == "sfx" else None,
+                tempo=tempo_of(about) if timed else None,
+                chords=[TimedChord(*chord) for chord in about["chords"]] if harmonised else None,
+            ),
+        )
+
+
+def train_generator(
+    run: Path, corpora: dict[str, Clips], config: CompactConfig, steps: int, seed: int
+) -> None:
+    """Trains from scratch on the latents; `corpora` has "short", and may have "long"."""
+    torch.manual_seed(seed + 2)
+    shelves = {
+        name: Shelf(run, name, clips, MIX if name == "short" else MIX_LONG, config)
+        for name, clips in corpora.items()
+    }
     network = Generator(config)
     network.backbone.initialise_for_training()
+    network.text = trained_text(run, config).requires_grad_(False)
     matrices, others = split_parameters(network)
     muon = torch.optim.Muon(matrices, lr=0.01, momentum=0.95, weight_decay=0.01)
     adam = torch.optim.AdamW(others, lr=1e-3, betas=(0.9, 0.98), weight_decay=0.0)
@@ -64,46 +156,54 @@ def train_generator(run: Path, clips: Clips, config: CompactConfig, steps: int, 
         "schedule_muon": schedules[0], "schedule_adam": schedules[1],
     }  # fmt: skip
     stage = Stage(run, "generator", steps, parts)
+    totals: dict[str, list[float]] = {}
     for step in stage:
         rng = np.random.default_rng([seed + 2, step])
-        views = [str(view) for view in rng.choice(list(MIX), size=BATCH, p=list(MIX.values()))]
-        numbers = [int(rng.integers(len(latents[view]))) for view in views]
-        data = np.stack([latents[view][number] for view, number in zip(views, numbers, strict=True)])
-        wanted = torch.from_numpy(data.astype(np.float32)).transpose(1, 2)  # (B, C, T)
-        examples = [
-            dropped(timed[view][number], untimed[view], view, config, rng)
-            for view, number in zip(views, numbers, strict=True)
-        ]
-        noise = torch.randn_like(wanted)
-        timestep = (noise_levels(BATCH) * 1000).long()
+        shelf = shelves["long" if "long" in shelves and rng.random() < LONG else "short"]
+        count = max(1, BATCH * shelves["short"].frames // shelf.frames)
+        batch = shelf.draw(rng, count)
+        noise = torch.randn_like(batch.wanted)
+        timestep = (noise_levels(count) * 1000).long()
         sigma = (timestep.float() / 1000)[:, None, None]
-        noisy = sigma * noise + (1 - sigma) * wanted
+        noisy = sigma * noise + (1 - sigma) * batch.wanted
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            given = network.condition(*batch_of(examples))
-            keep = torch.from_numpy(rng.random((2, BATCH)) >= [[DROP_CAPTION], [DROP_ALL]])
-            both = keep[1][:, None, None]
-            given = Conditioning(
-                context=given.context * (both & keep[0][:, None, None]),
-                mask=given.mask,
-                frames=given.frames * both,
-            )
+            given = conditioning(network, batch, rng, config)
             velocity = network(noisy, timestep, given)  # (B, C, T)
-        errors = flow_errors(velocity, noise, wanted)
+        errors = flow_errors(velocity, noise, batch.wanted)
         loss = errors.mean()
         network.zero_grad(set_to_none=True)
         loss.backward()
-        nn.utils.clip_grad_norm_(network.parameters(), 5.0)
+        nn.utils.clip_grad_norm_([*matrices, *others], 5.0)
         muon.step()
         adam.step()
         for schedule in schedules:
             schedule.step()
         mean_network.update_parameters(network)
-        if step % 25 == 24:
-            by_view = {
-                view: errors[[index for index, one in enumerate(views) if one == view]].mean().item()
-                for view in set(views)
-            }
-            stage.log(loss=loss.item(), **by_view)
+        for view, error in zip(batch.drawn, errors.tolist(), strict=True):
+            totals.setdefault(view, []).append(error)
+        if step % 50 == 49:
+            stage.log(**{view: float(np.mean(values)) for view, values in sorted(totals.items())})
+            totals = {}
+
+
+def conditioning(
+    network: Generator, batch: Batch, rng: np.random.Generator, config: CompactConfig
+) -> Conditioning:
+    """What a batch is told, some of it forgotten."""
+    ids, mask = padded([one.caption for one in batch.examples], config)
+    given = network.condition(
+        ids,
+        mask,
+        torch.tensor([one.view for one in batch.examples]),
+        torch.from_numpy(np.stack([one.features.phonemes for one in batch.examples])),
+        torch.from_numpy(np.stack([one.features.numbers for one in batch.examples])),
+        batch.around,
+    )
+    keep = torch.from_numpy(rng.random((2, len(batch.examples))) >= [[DROP_CAPTION], [DROP_ALL]])
+    both = keep[1][:, None, None]
+    return Conditioning(
+        context=given.context * (both & keep[0][:, None, None]), mask=given.mask, frames=given.frames * both
+    )
 
 
 def trained_generator(run: Path, config: CompactConfig) -> Generator:
@@ -125,65 +225,34 @@ def noise_levels(count: int) -> Tensor:
     return torch.where(torch.rand(count) < NEARLY_NOISE, 1.0 - 0.05 * torch.rand(count), levels)
 
 
-def example(about: dict[str, Any], view: str, config: CompactConfig, frames: int) -> Example:
-    """A clip's line of metadata as word pieces and frame rows."""
-    number_of = config.phoneme_numbers
-    spoken = [
-        TimedPhoneme(number_of[symbol], start_s, end_s)
-        for symbol, start_s, end_s in about["phonemes"]
-        if symbol in number_of
-    ]
-    tempo = None
-    if about["bpm"]:
-        tempo = TempoGrid(
-            bpm=about["bpm"],
-            beats_per_bar=about["beats_per_bar"],
-            bar_offset_s=max(0.0, about["beat_offset_s"]),
-        )
-    return Example(
-        view=config.views.index(view),
-        ids=caption_ids(about["caption"], buckets=config.text.buckets, tokens=config.text.tokens),
-        features=frame_features(
-            frames,
-            config.latent_rate_hz,
-            phonemes=spoken if view == "speech" else None,
-            cues_s=about["cues_s"] if view == "sfx" else None,
-            tempo=tempo,
-        ),
-    )
+def known_frames(frames: int, rng: np.random.Generator) -> NDArray[np.float32]:
+    """1 where a clip is given (frames,): mostly nowhere, else all but its end, a hole, or its beginning."""
+    known = np.zeros(frames, dtype=np.float32)
+    if rng.random() >= KNOWN:
+        return known
+    first, last = sorted(rng.integers(frames // 8, frames - frames // 8, size=2))
+    kind = rng.integers(3)
+    if kind < 2:
+        known[:first] = 1.0  # continuation; a hole
+    if kind > 0:
+        known[max(last, first + 5) :] = 1.0  # a hole; a beginning to be found
+    return known
 
 
-def dropped(
-    whole: Example, untimed: FrameFeatures, view: str, config: CompactConfig, rng: np.random.Generator
-) -> Example:
-    """The example with some of its streams left out."""
-    return Example(
-        view=config.views.index("caption") if rng.random() < DROP_VIEW else whole.view,
-        ids=whole.ids,
-        features=untimed if rng.random() < DROP_TIME[view] else whole.features,
-    )
-
-
-def batch_of(examples: list[Example]) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """The arguments of `Generator.condition`."""
-    longest = max(len(one.ids) for one in examples)
-    ids = np.zeros((len(examples), longest, PIECES), dtype=np.int64)
-    mask = np.zeros((len(examples), longest), dtype=bool)
-    for row, one in enumerate(examples):
-        ids[row, : len(one.ids)] = one.ids
-        mask[row, : len(one.ids)] = True
-    return (
-        torch.from_numpy(ids),
-        torch.from_numpy(mask),
-        torch.tensor([one.view for one in examples]),
-        torch.from_numpy(np.stack([one.features.phonemes for one in examples])),
-        torch.from_numpy(np.stack([one.features.numbers for one in examples])),
+def tempo_of(about: dict[str, Any]) -> TempoGrid | None:
+    """The beat grid of a clip's line of metadata, if it has one."""
+    if not about["bpm"]:
+        return None
+    return TempoGrid(
+        bpm=about["bpm"],
+        beats_per_bar=about["beats_per_bar"],
+        bar_offset_s=max(0.0, about["beat_offset_s"]),
     )
 
 
 def split_parameters(network: Generator) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-    """The blocks' matrices, for Muon, and everything else, for AdamW."""
-    matrices = [
+    """The matrices inside the denoiser's blocks, which Muon turns, and all else that is trained."""
+    matrices: Sequence[nn.Parameter] = [
         parameter
         for block in network.backbone.modules()
         if isinstance(block, Block)
@@ -191,7 +260,8 @@ def split_parameters(network: Generator) -> tuple[list[nn.Parameter], list[nn.Pa
         if parameter.ndim == 2 and "adaln" not in name
     ]
     taken = {id(parameter) for parameter in matrices}
-    return matrices, [one for one in network.parameters() if id(one) not in taken]
+    others = [one for one in network.parameters() if one.requires_grad and id(one) not in taken]
+    return list(matrices), others
 
 
 def decay(at: int, steps: int) -> float:

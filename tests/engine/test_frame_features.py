@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.frame_features import SLOTS, TimedPhoneme, frame_features
+from engine.frame_features import SLOTS, TimedChord, TimedPhoneme, frame_features
 from scene_schema.scene import TempoGrid
 
 
@@ -33,3 +33,12 @@ def test_phonemes_fill_their_slots() -> None:
     assert len(features.phonemes) == 25 * SLOTS
     assert np.flatnonzero(features.phonemes == 3).tolist() == [5, 6, 7, 8, 9]
     assert np.flatnonzero(features.phonemes == 4).tolist() == [10]  # short, but never lost
+
+
+def test_chords_are_told_where_they_last() -> None:
+    chords = [TimedChord(9, True, 0.0, 1.0), TimedChord(5, False, 1.0, 2.0)]
+    numbers = frame_features(50, 25.0, chords=chords).numbers
+    roots = numbers[:, -12:]
+    assert roots[:25, 9].all() and roots[25:, 5].all() and roots.sum() == 50
+    assert numbers[:25].sum(1).min() > numbers[25:].sum(1).max()  # the minor flag
+    assert not frame_features(50, 25.0).numbers.any()

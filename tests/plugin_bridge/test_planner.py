@@ -60,6 +60,10 @@ def test_whole_scene_changes() -> None:
     assert resounding(RAIN, longer, FAKE) == {"env", "music"}
     timed = apply(RAIN, EditScene(scene="rain", changes={"tempo": {"bpm": 120.0}}))
     assert resounding(RAIN, timed, FAKE) == {"music"}
+    chordal = FAKE.model_copy(update={"chords": True})
+    harmony = apply(timed, EditScene(scene="rain", changes={"chords": ["Am", "F"]}))
+    assert resounding(timed, harmony, chordal) == {"music"}
+    assert resounding(timed, harmony, FAKE) == set()
     assert resounding(RAIN, apply(RAIN, MoveLayer(scene="rain", layer="env", index=1)), FAKE) == set()
     assert resounding(RAIN, apply(RAIN, RemoveLayer(scene="rain", layer="env")), FAKE) == set()
     door = Layer(id="door", view="sfx", caption="door")
@@ -87,3 +91,7 @@ def test_what_the_model_cannot_render_is_refused_by_field() -> None:
     with pytest.raises(Refused) as refused:
         to_render(RAIN, poor.model_copy(update={"longest_s": 9.0}), standing(RAIN, poor, (), {}))
     assert refused.value.findings[0].field == "$.layers[1].view"
+    harmony = apply(RAIN, EditScene(scene="rain", changes={"tempo": {"bpm": 120.0}, "chords": ["C"]}))
+    with pytest.raises(Refused, match="does not follow them") as refused:
+        to_render(harmony, FAKE, standing(harmony, FAKE, (), {}))
+    assert [one.field for one in refused.value.findings] == ["$.chords"]

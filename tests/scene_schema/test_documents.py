@@ -18,6 +18,11 @@ def test_both_ways(scene: Scene) -> None:
     assert scene_from_json(scene_to_json(scene)) == scene
 
 
+def test_chords_as_a_musician_writes_them() -> None:
+    text = "id: a\ntempo: {bpm: 90}\nchords: [F#m, A, Bb, E]  # one a bar\n"
+    assert scene_from_yaml(text).chords == ["F#m", "A", "Bb", "E"]
+
+
 @pytest.mark.parametrize(
     "text, says",
     [

@@ -62,6 +62,13 @@ def test_the_scene_itself() -> None:
     assert apply(SCENE, EditScene(scene="station", changes={"duration_s": 8})).duration_s == 8
     with pytest.raises(Refused, match=r"\$.layers\[1\].cues\[1\].at_s"):
         apply(SCENE, EditScene(scene="station", changes={"duration_s": 4}))
+    harmony = apply(SCENE, EditScene(scene="station", changes={"chords": ["Am", "F"]}))
+    assert harmony.chords == ["Am", "F"]
+    with pytest.raises(Refused, match=r"\$.changes.chords\[1\]"):
+        apply(SCENE, EditScene(scene="station", changes={"chords": ["Am", "am"]}))
+    with pytest.raises(Refused, match=r"\$.chords: a tempo grid"):
+        apply(harmony, EditScene(scene="station", changes={"tempo": None}))
+    assert apply(harmony, EditScene(scene="station", changes={"tempo": None, "chords": []})).tempo is None
     with pytest.raises(Refused, match=r"\$.changes.layers"):
         apply(SCENE, EditScene(scene="station", changes={"layers": []}))
 

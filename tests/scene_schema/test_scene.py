@@ -47,6 +47,12 @@ NAN = float("nan")
         (("layers", 2, "transcript"), "hello", "$.layers[2].transcript", "speech layer"),
         (("duration_s",), 0, "$.duration_s", "greater than or equal to 0.2"),
         (("tempo", "bar_offset_s"), 6.0, "$.tempo.bar_offset_s", "inside the clip"),
+        (("chords",), ["C", "Am7"], "$.chords[1]", "a major or minor triad, such as C, Bb or F#m"),
+        (("chords",), ["h"], "$.chords[0]", "a major or minor triad"),
+        (("chords",), ["C\n"], "$.chords[0]", "a major or minor triad"),
+        (("chords",), [7], "$.chords[0]", "string"),
+        (("chords",), ["C"] * 33, "$.chords", "at most 32"),
+        (("chords",), None, "$.chords", "list"),
         (("id",), "", "$.id", "pattern"),
     ],
 )
@@ -62,6 +68,13 @@ def test_a_wrong_field_is_named(where: tuple[Any, ...], value: Any, field: str, 
     finding = next(one for one in caught.value.findings if one.field == field)
     assert expected in finding.expected
     assert len(str(caught.value)) < 1000  # a 2 MB value is not repeated
+
+
+def test_chords_need_a_tempo_grid() -> None:
+    with pytest.raises(Refused, match=r"\$\.chords: a tempo grid .* give tempo as well") as caught:
+        check_scene({**GOOD, "tempo": None, "chords": ["C", "G"]})
+    assert [one.field for one in caught.value.findings] == ["$.chords"]
+    assert check_scene({**GOOD, "tempo": None, "chords": []}).chords == []
 
 
 def test_all_wrong_fields_are_named_at_once() -> None:
@@ -103,6 +116,9 @@ words = st.text(
 ).filter(lambda text: bool(text.strip()))
 
 
+chord_names = st.builds("".join, st.tuples(*map(st.sampled_from, ("ABCDEFG", ("", "#", "b"), ("", "m")))))
+
+
 @st.composite
 def scenes(draw: st.DrawFn) -> Scene:
     """Any scene that may be said."""
@@ -121,7 +137,11 @@ def scenes(draw: st.DrawFn) -> Scene:
         }
         for layer_id in draw(st.lists(slugs, unique=True, max_size=5))
     ]  # fmt: skip
-    return check_scene({"id": draw(slugs), "duration_s": duration_s, "layers": layers})
+    scene = {"id": draw(slugs), "duration_s": duration_s, "layers": layers}
+    if draw(st.booleans()):
+        scene["tempo"] = {"bpm": draw(st.floats(20, 400)), "bar_offset_s": draw(moments_s)}
+        scene["chords"] = draw(st.lists(chord_names, max_size=6))
+    return check_scene(scene)
 
 
 @given(scenes())

@@ -1,0 +1,60 @@
+"""What the generator is trained on: known frames, levels of noise, and how captions are read."""
+
+import numpy as np
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.models.text_encoder import TextEncoder, TextEncoderConfig
+from engine.text_features import PIECES
+from engine.training.averaging import averaged
+from engine.training.generator import known_frames, noise_levels
+
+
+@given(st.integers(0, 500))
+def test_known_frames_leave_something_to_make(seed: int) -> None:
+    known = known_frames(125, np.random.default_rng(seed))
+    assert set(np.unique(known)) <= {0.0, 1.0}
+    assert (known == 0).sum() >= 5
+
+
+def test_a_part_of_the_clips_is_partly_known() -> None:
+    rng = np.random.default_rng(0)
+    share = np.mean([known_frames(125, rng).any() for _ in range(2000)])
+    assert 0.15 < share < 0.25
+
+
+def test_noise_levels_lie_on_the_noisy_side() -> None:
+    torch.manual_seed(0)
+    levels = noise_levels(4000)
+    assert levels.min() > 0 and levels.max() <= 1
+    assert levels.median() > 0.6 and (levels > 0.95).float().mean() > 0.15
+
+
+def test_a_word_counts_as_much_as_all_its_letter_groups() -> None:
+    torch.manual_seed(0)
+    encoder = TextEncoder(
+        TextEncoderConfig(buckets=64, piece_dim=8, width=16, depth=1, heads=2, tokens=4, views=2)
+    ).eval()
+    ids = torch.zeros((1, 1, PIECES), dtype=torch.int64)
+    ids[0, 0, :3] = torch.tensor([5, 6, 7])
+    mask, view = torch.ones((1, 1), dtype=torch.bool), torch.zeros(1, dtype=torch.int64)
+    table = encoder.pieces.weight.detach()
+    before = encoder(ids, mask, view)
+    with torch.no_grad():  # the same word, its groups' mean unchanged
+        middle = (table[6] + table[7]) / 2
+        table[6], table[7] = middle.clone(), middle.clone()
+    torch.testing.assert_close(encoder(ids, mask, view), before)
+    with torch.no_grad():
+        table[5] += 1.0
+    assert (encoder(ids, mask, view) - before).abs().max() > 1e-3
+
+
+def test_a_young_average_forgets_its_beginning() -> None:
+    network = torch.nn.Linear(1, 1, bias=False)
+    torch.nn.init.zeros_(network.weight)
+    mean = averaged(network)
+    torch.nn.init.ones_(network.weight)
+    for _ in range(100):
+        mean.update_parameters(network)
+    assert mean.module.weight.item() > 0.99
