@@ -1,93 +1,83 @@
 """A judge of which class a sound belongs to: a small network trained on corpus audio, and on nothing of ours.
 
+It knows the classes of all views at once, and answers two questions: which one class a sound is, among those
+of its view; and which classes can be heard in it at all, which is how leakage is found.
+
 Letters: B batch, S samples, M mel bins, N spectral frames, K classes.
 """
 
 from __future__ import annotations
 
 from itertools import pairwise
-from pathlib import Path
 from typing import Final
 
 import numpy as np
 import torch
-import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from engine.models.mel import MelSpectrogram
-from engine.training.clips import Clips
-from engine.training.progress import Stage
 
-VIEWS: Final = ("env", "sfx", "music")
-MELS: Final = 64
+RATE_HZ: Final = 24_000
+MELS: Final = 96
+HOP: Final = 360  # 15 ms
 FLOOR: Final = 1e-3
-BATCH: Final = 24
+CHANNELS: Final = (1, 24, 48, 96, 144, 224)
+HALVINGS: Final = len(CHANNELS) - 1  # of the mel axis
+
+Wave = NDArray[np.floating]
 
 
 class Judge(nn.Module):
-    """Log-mel, four convolutions, mean and maximum over time."""
+    """Log-mel, five convolutions, mean, maximum and spread over time, two heads."""
 
-    def __init__(self, classes: list[str], rate_hz: int) -> None:
+    def __init__(self, classes: list[str]) -> None:
         super().__init__()
         self.classes = classes
-        self.mel = MelSpectrogram(rate_hz=rate_hz, n_fft=1024, hop=480, mels=MELS)
+        self.mel = MelSpectrogram(rate_hz=RATE_HZ, n_fft=1024, hop=HOP, mels=MELS)
         layers: list[nn.Module] = []
-        channels = (1, 24, 48, 96, 160)
-        for inward, outward in pairwise(channels):
+        for number, (inward, outward) in enumerate(pairwise(CHANNELS)):
             layers += [
-                nn.Conv2d(inward, outward, 3, stride=(2, 1), padding=1),
+                nn.Conv2d(inward, outward, 3, stride=(2, 2 if number == 0 else 1), padding=1, bias=False),
                 nn.BatchNorm2d(outward),
                 nn.ReLU(),
-                nn.MaxPool2d((1, 2)),
             ]
+            if number:
+                layers.append(nn.MaxPool2d((1, 2)))
         self.body = nn.Sequential(*layers)
-        self.out = nn.Linear(2 * channels[-1] * MELS // 16, len(classes))
+        features = 3 * CHANNELS[-1] * MELS // 2**HALVINGS
+        self.squeeze = nn.Sequential(nn.Linear(features, 320), nn.ReLU(), nn.Dropout(0.2))
+        self.which = nn.Linear(320, len(classes))
+        self.heard = nn.Linear(320, len(classes))
 
-    def forward(self, audio: Tensor) -> Tensor:
-        """(B, S) to class scores (B, K)."""
+    def features(self, audio: Tensor) -> Tensor:
+        """(B, S) to what both heads read (B, 320)."""
         mel = torch.log(self.mel(audio) + FLOOR)[:, None]  # (B, 1, M, N)
-        x = self.body(mel).flatten(1, 2)  # (B, channels · M/16, N/16)
-        scores: Tensor = self.out(torch.cat([x.mean(-1), x.amax(-1)], dim=1))  # (B, K)
-        return scores
+        x = self.body(mel).flatten(1, 2)  # (B, channels · M/32, N/32)
+        pooled = torch.cat([x.mean(-1), x.amax(-1), (x.var(-1, unbiased=False) + 1e-5).sqrt()], dim=1)
+        out: Tensor = self.squeeze(pooled)
+        return out
+
+    def forward(self, audio: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, S) to scores of the one class (B, K), and logits that each class is heard (B, K)."""
+        features = self.features(audio)
+        return self.which(features), self.heard(features)
 
     @torch.no_grad()
-    def name(self, audio: np.ndarray, view: str) -> str:
-        """The likeliest class of one sound (S,), among those of its view, as "view/label"."""
-        scores = self(torch.from_numpy(audio.astype(np.float32))[None])[0]
+    def name(self, audio: Wave, view: str) -> str:
+        """The likeliest label of one sound (S,) among those of its view. Silence has no label: ""."""
+        if not np.any(np.abs(audio) > 1e-4):
+            return ""
+        scores = self(_batch(audio))[0][0]
         allowed = torch.tensor([one.startswith(f"{view}/") for one in self.classes])
-        return self.classes[int(scores.masked_fill(~allowed, -torch.inf).argmax())]
+        return self.classes[int(scores.masked_fill(~allowed, -torch.inf).argmax())].split("/")[1]
+
+    @torch.no_grad()
+    def presence(self, audio: Wave) -> dict[str, float]:
+        """The probability that each class, as "view/label", is heard in one sound (S,)."""
+        shares = torch.sigmoid(self(_batch(audio))[1][0])
+        return dict(zip(self.classes, shares.tolist(), strict=True))
 
 
-def classes_of(clips: Clips) -> list[str]:
-    """Every class of the corpus, as "view/label"."""
-    return sorted({f"{view}/{about['label']}" for view in VIEWS for about in clips.about[view]})
-
-
-def train_judge(run: Path, clips: Clips, rate_hz: int, steps: int, seed: int) -> Judge:
-    """Trains, or takes up where it was."""
-    torch.manual_seed(seed)
-    judge = Judge(classes_of(clips), rate_hz)
-    optimiser = torch.optim.AdamW(judge.parameters(), lr=2e-3, weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, max_lr=3e-3, total_steps=steps + 1, cycle_momentum=False
-    )
-    stage = Stage(run, "judge", steps, {"judge": judge, "optimiser": optimiser, "schedule": schedule})
-    for step in stage:
-        rng = np.random.default_rng([seed, 77, step])
-        views = [str(view) for view in rng.choice(VIEWS, size=BATCH)]
-        numbers = [int(rng.integers(clips.count(view))) for view in views]
-        audio = np.stack([clips.audio(view, number) for view, number in zip(views, numbers, strict=True)])
-        # Levels say little of a class, and the judge shall not depend on where in a clip a sound lies.
-        audio *= 10 ** (rng.uniform(-0.4, 0.4, size=(BATCH, 1)).astype(np.float32))
-        labels = [
-            judge.classes.index(f"{view}/{clips.about[view][number]['label']}")
-            for view, number in zip(views, numbers, strict=True)
-        ]
-        loss = F.cross_entropy(judge(torch.from_numpy(audio)), torch.tensor(labels), label_smoothing=0.05)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        optimiser.step()
-        schedule.step()
-        if step % 50 == 49:
-            stage.log(cross_entropy=loss.item())
-    return judge.eval()
+def _batch(audio: Wave) -> Tensor:
+    return torch.from_numpy(np.asarray(audio, np.float32))[None]

@@ -43,6 +43,7 @@ def main() -> None:
     parser.add_argument(
         "--scale", type=float, default=1.0, help="of all steps and clips; 0.01 tries the chain"
     )
+    parser.add_argument("--fused", action="store_true", help="compile the generator; needs a C++ compiler")
     parser.add_argument("--out", type=Path, default=SHIPPED / "compact", help="where the checkpoint goes")
     options = parser.parse_args()
     if options.threads:
@@ -68,7 +69,9 @@ def main() -> None:
         "codec": lambda: train_codec(run, Clips(corpus), config, steps["codec"], seed),
         "latents": lambda: encode_corpora(run, corpora(), config),
         "texture": lambda: train_texture(run, Clips(corpus), config, steps["texture"], seed),
-        "generator": lambda: train_generator(run, corpora(), config, steps["generator"], seed),
+        "generator": lambda: train_generator(
+            run, corpora(), config, steps["generator"], seed, fused=options.fused
+        ),
         "pronouncer": lambda: train_pronouncer(run, words, config, steps["pronouncer"], seed),
         "durations": lambda: train_durations(run, Clips(corpus), config, steps["durations"], seed),
         "export": lambda: export(run, Clips(corpus), config, options.out),

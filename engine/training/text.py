@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from engine.models.compact import CompactConfig
 from engine.models.text_encoder import LEVEL_UNIT_DB, LEVEL_ZERO_DB, TextEncoder, summary, with_view
-from engine.text_features import PIECES, caption_ids
+from engine.text_features import PIECES, caption_ids, words_of
 from engine.training.averaging import averaged
 from engine.training.clips import VIEWS, Clips
 from engine.training.levels import clip_levels_db
@@ -29,7 +29,8 @@ from engine.training.progress import Stage, part_of_run
 from engine.training.retelling import retold, written
 
 TAUGHT: Final = 192  # phrases a batch
-TOLD: Final = 128  # captions a batch
+TOLD: Final = 96  # captions a batch
+GROUPS: Final = 4
 CONTRAST: Final = 0.3  # weight of telling a batch's phrases apart
 SHARPNESS: Final = 20.0  # of that
 NAMED: Final = 0.5  # weight of class and traits
@@ -101,9 +102,9 @@ def train_text(run: Path, clips: Clips, config: CompactConfig, steps: int, seed:
     vectors: NDArray[np.float16] = np.load(run / VECTORS)
     captions = Captions(clips, config)
     reader = Reader(config, vectors.shape[1], len(captions.classes), len(captions.traits))
-    optimiser = torch.optim.AdamW(reader.parameters(), lr=1.5e-3, betas=(0.9, 0.98), weight_decay=0.01)
+    optimiser = torch.optim.AdamW(reader.parameters(), lr=2e-3, betas=(0.9, 0.98), weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, max_lr=1.5e-3, total_steps=steps + 1, pct_start=0.05, cycle_momentum=False
+        optimiser, max_lr=2e-3, total_steps=steps + 1, pct_start=0.05, cycle_momentum=False
     )
     mean_reader = averaged(reader)
     parts = {"reader": reader, "mean_reader": mean_reader, "optimiser": optimiser, "schedule": schedule}
@@ -113,9 +114,7 @@ def train_text(run: Path, clips: Clips, config: CompactConfig, steps: int, seed:
         rows = rng.integers(len(phrases), size=TAUGHT)
         told, views, classes, traits, levels = captions.draw(rng, TOLD)
         views = torch.cat([torch.from_numpy(rng.integers(len(config.views), size=TAUGHT)), views])
-        ids, mask = padded([phrases[row] for row in rows] + told, config)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            read = reader(ids, mask, views).float()  # (B, D)
+        read = in_groups(reader, [phrases[row] for row in rows] + told, views, config)  # (B, D)
         taught = F.normalize(reader.vector(read[:TAUGHT]), dim=1)  # (TAUGHT, E)
         wanted = torch.from_numpy(vectors[rows].astype(np.float32))  # (TAUGHT, E)
         near = 1.0 - (taught * wanted).sum(1).mean()
@@ -136,6 +135,17 @@ def train_text(run: Path, clips: Clips, config: CompactConfig, steps: int, seed:
                 distance=near.item(), apart=apart.item(), named=named.item(), traits=heard.item(),
                 level=loud.item(), held_back=right,
             )  # fmt: skip
+
+
+def in_groups(reader: Reader, texts: list[str], views: Tensor, config: CompactConfig) -> Tensor:
+    """Vectors of texts (B, D), read in groups of like length: most phrases are short, and padding costs."""
+    order = sorted(range(len(texts)), key=lambda row: len(words_of(texts[row])))
+    parts = []
+    for group in np.array_split(np.array(order), GROUPS):
+        ids, mask = padded([texts[row] for row in group], config)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            parts.append(reader(ids, mask, views[torch.from_numpy(group)]).float())
+    return torch.cat(parts)[torch.from_numpy(np.argsort(order))]
 
 
 @torch.no_grad()
@@ -162,10 +172,10 @@ def trained_text(run: Path, config: CompactConfig) -> TextEncoder:
     return encoder.eval()
 
 
-def padded(texts: list[str], config: CompactConfig) -> tuple[Tensor, Tensor]:
-    """Captions as pieces (B, L, PIECES) and which words exist (B, L)."""
+def padded(texts: list[str], config: CompactConfig, *, least: int = 0) -> tuple[Tensor, Tensor]:
+    """Captions as pieces (B, L, PIECES) and which words exist (B, L), L at least `least`."""
     rows = [caption_ids(text, buckets=config.text.buckets, tokens=config.text.tokens) for text in texts]
-    longest = max(len(one) for one in rows)
+    longest = max(least, *(len(one) for one in rows))
     ids = np.zeros((len(rows), longest, PIECES), dtype=np.int64)
     mask = np.zeros((len(rows), longest), dtype=bool)
     for at, one in enumerate(rows):

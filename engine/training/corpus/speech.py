@@ -307,8 +307,11 @@ def _announcement(audio: Wave, rng: Rng, rate_hz: int) -> Wave:
     return reverberate(out, rng, rate_hz, rng.uniform(0.8, 1.8), rng.uniform(0.2, 0.4))
 
 
-def render_class(label: str, rng: Rng, rate_hz: int, samples: int) -> Clip:
-    """One speech clip of a given voice: silence, a sentence, silence."""
+def render_class(label: str, rng: Rng, rate_hz: int, samples: int, *, text: str = "") -> Clip:
+    """One speech clip of a given voice: silence, some sentences or the text given, silence.
+
+    A text too long for the clip is cut off where the clip ends.
+    """
     voice = VOICES[label]
     length_s = samples / rate_hz
     lead_s = float(rng.uniform(0.05, min(1.0, 0.25 * length_s)))
@@ -316,10 +319,11 @@ def render_class(label: str, rng: Rng, rate_hz: int, samples: int) -> Clip:
     pitch = int(rng.integers(*voice.pitch))
     pitch_range = int(rng.integers(*voice.pitch_range))
     size = round(float(rng.uniform(*voice.size)), 2)
-    text = ""
     with _speaking(voice, size) as speak:
         several = int(rng.choice([1, 2, 3], p=[0.35, 0.4, 0.25]))
-        for attempt in range(12):
+        if text:
+            spoken = speak(text, words_per_min=words_per_min, pitch=pitch, pitch_range=pitch_range)
+        for attempt in range(0 if text else 12):
             count = max(1, several - attempt // 2)
             text = " ".join(sentence(rng, short=attempt > 8, full_stop=count > 1) for _ in range(count))
             shortest_s = len(text) / CHARS_PER_S * 165 / words_per_min

@@ -1,0 +1,1 @@
+"""What the shipped models are held to: measurements that anyone can run again."""
