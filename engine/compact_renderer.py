@@ -20,12 +20,12 @@ from engine.models.weights import WeightsError, load_weights
 from engine.renderer import Progress, Sound
 from engine.sampling import guide, sample, sway_sigmas, timestep_of
 from engine.speech_plan import plan_speech
-from engine.text_features import caption_ids
+from engine.text_features import Vocabulary, caption_ids
 from engine.windows import blended, windows_of
 from scene_schema.errors import Refused
 from scene_schema.rendering import RenderRequest
 
-SPEAKING: Final = ("usual_phoneme_s", "lexicon")  # in `model.json` beside the sizes
+SPEAKING: Final = ("usual_phoneme_s", "lexicon", "vocabulary")  # in `model.json` beside the sizes
 WINDOW_FRAMES: Final = 300  # of latent; longer clips are made of windows, for the network learned from 10 s
 OVERLAP_FRAMES: Final = 75
 SILENT_DB: Final = -70.0  # fainter than this is nothing, and is not made louder
@@ -41,6 +41,7 @@ class CompactRenderer:
         self.device = "cpu"
         self.usual_phoneme_s: float = found.config["usual_phoneme_s"]
         self._lexicon: dict[str, list[int]] = found.config["lexicon"]
+        self._vocabulary = Vocabulary(found.config["vocabulary"].split())
         self._model = model
         self._precision = next(model.generator.backbone.parameters()).dtype
 
@@ -113,7 +114,12 @@ class CompactRenderer:
 
     def _condition(self, request: RenderRequest) -> Conditioning:
         config = self._model.config
-        ids = caption_ids(self._caption(request), buckets=config.text.buckets, tokens=config.text.tokens)
+        ids = caption_ids(
+            self._caption(request),
+            self._vocabulary,
+            buckets=config.text.buckets,
+            tokens=config.text.tokens,
+        )
         features = self._features(request)
         given: Conditioning = self._model.generator.condition(
             torch.from_numpy(ids)[None],

@@ -74,7 +74,14 @@ def compact_config(views: list[str], phonemes: list[str]) -> CompactConfig:
         rate_hz=24_000,
         latent_rate_hz=25.0,
         text=TextEncoderConfig(
-            buckets=24_576, piece_dim=96, width=width, depth=3, heads=4, tokens=40, views=len(views)
+            vocabulary=40_000,
+            buckets=8192,
+            word_dim=80,
+            width=width,
+            depth=3,
+            heads=4,
+            tokens=40,
+            views=len(views),
         ),
         frame=FrameEncoderConfig(
             phonemes=1 + len(phonemes),

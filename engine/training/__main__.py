@@ -24,6 +24,7 @@ from engine.training.latents import encode_corpora
 from engine.training.phrases import write_phrases
 from engine.training.pronouncer import train_durations, train_pronouncer
 from engine.training.text import train_text
+from engine.training.vocabulary import write_vocabulary
 
 CLIPS = {"env": 6300, "sfx": 8100, "music": 5000, "speech": 8000, "part": 2500}
 LONG_CLIPS = {"env": 1300, "sfx": 1300, "music": 1300, "speech": 1600}
@@ -65,6 +66,7 @@ def main() -> None:
         "long": lambda: render_corpus(long_corpus, scaled(LONG_CLIPS), seed=seed + 1, length_s=LONG_S),
         "words": lambda: write_words(words, max(256, round(WORDS * options.scale))),
         "phrases": lambda: write_phrases(run, Clips(corpus), options.scale, seed),
+        "vocabulary": lambda: write_vocabulary(run, Clips(corpus), config),
         "text": lambda: train_text(run, Clips(corpus), config, steps["text"], seed),
         "codec": lambda: train_codec(run, Clips(corpus), config, steps["codec"], seed),
         "latents": lambda: encode_corpora(run, corpora(), config),

@@ -19,6 +19,7 @@ from engine.training.codec import trained_decoder, trained_encoder
 from engine.training.generator import trained_generator
 from engine.training.latents import axes_of, turn_decoder
 from engine.training.pronouncer import trained_durations, trained_pronouncer
+from engine.training.vocabulary import vocabulary_of
 from scene_schema.capabilities import Capabilities
 from scene_schema.scene import View
 
@@ -39,12 +40,16 @@ def export(run: Path, clips: Clips, config: CompactConfig, folder: Path) -> None
 
     folder.mkdir(parents=True, exist_ok=True)
     weights = {
-        name: value.to(torch.float16).contiguous()
+        name: (value.to(torch.float16) if value.is_floating_point() else value).contiguous()
         for name, value in model.state_dict().items()
         if not is_derived(name)
     }
     save_file(weights, folder / WEIGHTS, metadata={"format": "pt"})
-    extras = {"usual_phoneme_s": usual_phoneme_s(clips), "lexicon": lexicon(clips, config)}
+    extras = {
+        "usual_phoneme_s": usual_phoneme_s(clips),
+        "lexicon": lexicon(clips, config),
+        "vocabulary": " ".join(vocabulary_of(run).words),
+    }
     capabilities = Capabilities(
         name="compact",
         title="Compact v1: 24 kHz mono, trained on rendered sound",

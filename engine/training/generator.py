@@ -19,6 +19,7 @@ from engine.frame_features import FrameFeatures, TimedChord, frame_features
 from engine.models.compact import CompactConfig, Conditioning, Generator
 from engine.models.dit import Block
 from engine.models.frame_encoder import Around
+from engine.text_features import Vocabulary
 from engine.training.averaging import averaged
 from engine.training.clips import PART, PART_CONTEXT, VIEWS, Clips
 from engine.training.latents import latents_file
@@ -27,6 +28,7 @@ from engine.training.meaning import timed_phonemes
 from engine.training.progress import Stage, part_of_run
 from engine.training.retelling import retold
 from engine.training.text import padded, trained_text
+from engine.training.vocabulary import vocabulary_of
 from scene_schema.scene import TempoGrid
 
 BATCH: Final = 16  # clips of the short corpus; of the long one as many as have the same frames
@@ -145,6 +147,7 @@ def train_generator(
         name: Shelf(run, name, clips, MIX if name == "short" else MIX_LONG, config)
         for name, clips in corpora.items()
     }
+    vocabulary = vocabulary_of(run)
     network = Generator(config)
     network.backbone.initialise_for_training()
     network.text = trained_text(run, config).requires_grad_(False)
@@ -172,7 +175,7 @@ def train_generator(
         sigma = (timestep.float() / 1000)[:, None, None]
         noisy = sigma * noise + (1 - sigma) * batch.wanted
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            given = conditioning(network, batch, rng, config)
+            given = conditioning(network, batch, rng, vocabulary, config)
             velocity = network(noisy, timestep, given)  # (B, C, T)
         errors = flow_errors(velocity, noise, batch.wanted)
         loss = errors.mean()
@@ -192,11 +195,15 @@ def train_generator(
 
 
 def conditioning(
-    network: Generator, batch: Batch, rng: np.random.Generator, config: CompactConfig
+    network: Generator,
+    batch: Batch,
+    rng: np.random.Generator,
+    vocabulary: Vocabulary,
+    config: CompactConfig,
 ) -> Conditioning:
     """What a batch is told, some of it forgotten."""
     ids, mask = padded(
-        [one.caption for one in batch.examples], config, least=config.text.tokens
+        [one.caption for one in batch.examples], vocabulary, config, least=config.text.tokens
     )  # one length for all batches: a compiled block is made for one
     given = network.condition(
         ids,

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.models.text_encoder import TextEncoder, TextEncoderConfig
-from engine.text_features import PIECES
+from engine.text_features import COLUMNS
 from engine.training.averaging import averaged
 from engine.training.generator import known_frames, noise_levels
 
@@ -31,23 +31,25 @@ def test_noise_levels_lie_on_the_noisy_side() -> None:
     assert levels.median() > 0.6 and (levels > 0.95).float().mean() > 0.15
 
 
-def test_a_word_counts_as_much_as_all_its_letter_groups() -> None:
+def test_a_known_word_has_its_vector_and_another_is_guessed_from_its_letters() -> None:
     torch.manual_seed(0)
-    encoder = TextEncoder(
-        TextEncoderConfig(buckets=64, piece_dim=8, width=16, depth=1, heads=2, tokens=4, views=2)
-    ).eval()
-    ids = torch.zeros((1, 1, PIECES), dtype=torch.int64)
-    ids[0, 0, :3] = torch.tensor([5, 6, 7])
-    mask, view = torch.ones((1, 1), dtype=torch.bool), torch.zeros(1, dtype=torch.int64)
-    table = encoder.pieces.weight.detach()
-    before = encoder(ids, mask, view)
-    with torch.no_grad():  # the same word, its groups' mean unchanged
-        middle = (table[6] + table[7]) / 2
-        table[6], table[7] = middle.clone(), middle.clone()
-    torch.testing.assert_close(encoder(ids, mask, view), before)
-    with torch.no_grad():
-        table[5] += 1.0
-    assert (encoder(ids, mask, view) - before).abs().max() > 1e-3
+    sizes = TextEncoderConfig(
+        vocabulary=3, buckets=64, word_dim=8, width=16, depth=1, heads=2, tokens=4, views=2
+    )
+    encoder = TextEncoder(sizes).eval()
+    encoder.known[2], encoder.known_scale[2] = 100, 0.01
+    torch.testing.assert_close(
+        encoder.looked_up(torch.tensor([0, 2])), torch.tensor([[0.0], [1.0]]).expand(2, 8)
+    )
+
+    def read(row: int, piece: int) -> torch.Tensor:
+        ids = torch.zeros((1, 1, COLUMNS), dtype=torch.int64)
+        ids[0, 0, 0], ids[0, 0, 1] = row, piece
+        out: torch.Tensor = encoder(ids, torch.ones((1, 1), dtype=torch.bool), torch.zeros(1).long())
+        return out
+
+    torch.testing.assert_close(read(2, 5), read(2, 6))  # its letters are not needed
+    assert (read(0, 5) - read(0, 6)).abs().max() > 1e-3
 
 
 def test_a_young_average_forgets_its_beginning() -> None:
