@@ -77,7 +77,7 @@ class Recogniser:
     """
 
     def __init__(self, sentences: Sequence[str]) -> None:
-        from pocketsphinx import Decoder  # type: ignore[import-untyped]
+        from pocketsphinx import Decoder
 
         split = [words_of(sentence) for sentence in sentences]
         with tempfile.TemporaryDirectory() as folder:

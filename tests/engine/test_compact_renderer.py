@@ -1,6 +1,6 @@
 """The shipped compact model as a renderer: it loads, keeps its promises of form, and obeys.
 
-What a stem must sound like is measured against captions by `python -m engine.evaluation` (docs/compact.md);
+What a stem must sound like is measured against captions by `python -m benchmarks.compact` (docs/compact.md);
 here are coarse properties that hold for any sound of its kind.
 """
 
