@@ -51,7 +51,7 @@ def scene_of(row: Row, seed: int) -> Scene:
         layer["transcript"] = row.get("transcript")
     return check_scene(
         {
-            "id": "measured",
+            "id": f"measured-{seed}",  # so that music is not always in one key
             "duration_s": row.get("length_s", LENGTH_S.get(row["view"], 5.0)),
             "tempo": tempo_of(row),
             "layers": [layer],
