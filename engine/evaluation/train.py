@@ -72,6 +72,8 @@ def train_judge(corpus: Path, run: Path, out: Path, steps: int, seed: int) -> No
     number_of = {name: number for number, name in enumerate(classes)}
     shares = np.array([JUDGED[view] for view in shelves])
     judge = Judge(classes)
+    # With bfloat16, a third off each step on a CPU.
+    nn.utils.convert_conv2d_weight_memory_format(judge.body, torch.channels_last)
     stage, optimiser, schedule = _stage(run, "judge", judge, steps, peak=2e-3)
     for step in stage:
         rng = np.random.default_rng([seed, 77, step])
@@ -93,7 +95,9 @@ def train_judge(corpus: Path, run: Path, out: Path, steps: int, seed: int) -> No
                 second = crop(shelves[other].sound(number), about["cues_s"], rng)
                 audio[row] += second * (_rms(audio[row]) / _rms(second) * 10 ** (rng.uniform(-24, 0) / 20))
                 heard[row, number_of[class_of(about)]] = 1.0
-        scores, logits = judge(torch.from_numpy(disguised(audio, rng)))
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            scores, logits = judge(torch.from_numpy(disguised(audio, rng)))
+        scores, logits = scores.float(), logits.float()
         naming = F.cross_entropy(scores[:SINGLE], torch.from_numpy(which), label_smoothing=0.05)
         hearing = F.binary_cross_entropy_with_logits(logits, torch.from_numpy(heard), reduction="sum")
         _learn(naming + 0.1 * hearing / len(audio), judge, optimiser, schedule)
