@@ -22,6 +22,7 @@ from engine.training.corpus.soundfont import available, key_latency_s, player
 __all__ = ["INSTRUMENTS", "STYLES", "available", "render", "render_class", "render_part"]
 ENSEMBLE_SHARE = 0.4
 FEW_SEATS = 3
+AT_ONCE = 0.35  # of all grids begin with the clip
 
 
 def _limit(audio: Wave) -> Wave:
@@ -63,6 +64,8 @@ def draw_grid(rng: Rng, length_s: float, low_bpm: float, high_bpm: float, per_ba
     """A random grid within a tempo range."""
     bpm = float(np.round(np.exp(rng.uniform(np.log(low_bpm), np.log(high_bpm))), 1))
     offset_s = float(rng.uniform(0.0, per_bar * 60.0 / bpm))
+    if rng.random() < AT_ONCE:
+        offset_s = 0.0  # where a scene's grid begins unless it says otherwise; chance never draws it
     grid = Grid(bpm, per_bar, offset_s, length_s, length_s - rng.uniform(0.12, 0.35), 0, 0.0)
     loud = {"slow": 66, "medium": 84, "fast": 100}[grid.speed] + int(rng.integers(-8, 9))
     busy = {"slow": 0.7, "medium": 0.55, "fast": 0.45}[grid.speed] * rng.uniform(0.6, 1.4)
