@@ -85,7 +85,7 @@ def apply(scene: Scene, edit: Edit) -> Scene:
         _refuse_locked(layer)
         del layers[place]
     elif isinstance(edit, MoveLayer):
-        layers.insert(edit.index, layers.pop(place))
+        layers.insert(min(edit.index, len(layers)), layers.pop(place))
     else:
         _check_names(edit.changes, _LAYER_FIELDS)
         changed = {**layer.model_dump(), **edit.changes}

@@ -19,7 +19,7 @@ from scene_schema.limits import FRAMES, MESSAGE_BYTES
 
 PROTOCOL_VERSION: Final = 1
 
-_HEADER_TEXT: Final = ("id", "type", "parent", "session", "client")
+_HEADER_TEXT: Final = ("id", "type", "parent", "session", "client", "token")
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,7 @@ class Envelope:
     parent: str = ""
     session: str = ""
     client: str = ""
+    token: str = ""  # the operator's, in requests that need it; left out of the frames where it is empty
     version: int = PROTOCOL_VERSION
     binary: tuple[bytes, ...] = ()
 
@@ -44,8 +45,8 @@ def envelope_for(kind: str, content: BaseModel, **header: Any) -> Envelope:
     return Envelope(type=kind, content=content.model_dump(mode="json"), **header)
 
 
-def encode(message: Envelope) -> list[bytes]:
-    """The frames of a message: `[msgpack map, *binary]`."""
+def as_map(message: Envelope) -> dict[str, Any]:
+    """A message without its binary frames, as it travels: the keys of docs/protocol.md."""
     head = {
         "version": message.version,
         "id": message.id,
@@ -55,7 +56,12 @@ def encode(message: Envelope) -> list[bytes]:
         "client": message.client,
         "content": message.content,
     }
-    return [msgpack.packb(head, use_bin_type=True), *message.binary]
+    return {**head, "token": message.token} if message.token else head
+
+
+def encode(message: Envelope) -> list[bytes]:
+    """The frames of a message: `[msgpack map, *binary]`."""
+    return [msgpack.packb(as_map(message), use_bin_type=True), *message.binary]
 
 
 def decode(frames: Sequence[bytes]) -> Envelope:

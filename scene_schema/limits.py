@@ -26,12 +26,23 @@ GUIDANCE: Final = Bound(0.0, 20.0)
 
 RATE_HZ: Final = (16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 88_200, 96_000, 192_000)
 
+PATH_CHARS: Final = 4_096  # the longest path that the usual systems take
+BARS: Final = 1_000  # more than the longest clip holds at the fastest tempo
+CROSSFADE_S: Final = Bound(0.005, 5.0)  # below: a click; above: two clips at once
+POSITION_S: Final = 360_000.0  # a timeline of 100 hours
+TARGET_LUFS: Final = Bound(-60.0, -5.0)  # from a whisper to louder than any platform takes
+
 TITLE_CHARS: Final = 200
 CAPTION_CHARS: Final = 2_000  # the published text encoder reads 512 tokens, about 2,000 characters
 TRANSCRIPT_CHARS: Final = 2_000
 CUE_TEXT_CHARS: Final = 200
 LAYERS: Final = 32
 CUES: Final = 128
+
+ARCHIVE_BYTES: Final = 2**30  # the engine holds one in memory while it writes it, as it does a delivery
+ARCHIVE_FRAME_BYTES: Final = 60 * 2**20  # the ZeroMQ door takes messages of 64 MiB; a larger one goes by path
+ARCHIVE_REVISIONS: Final = 10_000  # an evening at a fader; a longer history travels as its newest revision
+ARCHIVE_TAKES: Final = 2_000  # more than a GiB holds of takes worth keeping
 
 MESSAGE_BYTES: Final = (
     4 * 2**20

@@ -8,14 +8,22 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+)
 
+from scene_schema import limits
 from scene_schema.capabilities import Capabilities
 from scene_schema.edits import AddLayer, EditLayer, EditScene, MoveLayer, RemoveLayer
 from scene_schema.errors import Code, Finding, Refused, refused_by, shown
 from scene_schema.job_states import State
 from scene_schema.rendering import RenderJob, Take
-from scene_schema.scene import Scene, Slug, Strict
+from scene_schema.scene import Scene, Slug, Strict, View
 
 # --- requests -------------------------------------------------------------------------------------------
 
@@ -47,6 +55,26 @@ class ListScenes(Strict):
     """The ids of all scenes with their newest revision."""
 
 
+class UndoScene(Strict):
+    """Takes back the last edit of a scene that was not taken back already, whatever made it.
+
+    That is a new revision with the content of an older one; nothing is rewritten. Its takes are there, so it
+    is fresh at once. Refused (`not_found`) where there is nothing to take back.
+    """
+
+    scene: Slug
+    base_revision: int | None = None
+    render: bool = True
+
+
+class RedoScene(Strict):
+    """Does again what the last undo took back, as a new revision. An edit in between ends that."""
+
+    scene: Slug
+    base_revision: int | None = None
+    render: bool = True
+
+
 class RenderScene(Strict):
     """Renders the stale stems of a scene, or of the layers named. Answered at once by `Accepted`."""
 
@@ -55,7 +83,10 @@ class RenderScene(Strict):
 
 
 class CancelJob(Strict):
-    """Stops one job. Answered by `Cancelled`; the job's own event says how it ended."""
+    """Stops one job of the sender's own, or any job where the sender is an operator.
+
+    Answered by `Cancelled`; the job's own event says how it ended.
+    """
 
     job: str
 
@@ -67,16 +98,99 @@ class GetJob(Strict):
 
 
 class DeliverScene(Strict):
-    """Stems and mix as WAV files in binary frames. Answered by `Delivery`.
+    """Stems and mix as files for a host. Answered by `Delivery`.
 
     `channels` is 1 or 2 for all files alike; left out, 1 unless a layer is panned. `rate_hz` left out is the
-    model's own. 16-bit files are dithered.
+    model's own. 16-bit files are dithered; FLAC has no 32-bit floats.
+
+    Attributes:
+        layers: the stems to deliver; None: all of them.
+        mix: whether the mix comes too.
+        hand_off: "frames" sends the files as binary frames; "path" writes them on the engine's own machine
+            and names the paths, which is quicker on the same host.
+        folder: where "path" writes them, absolute and inside a project folder that the engine was started
+            with; None: the engine's own store, whose files a host copies before it changes them. A file is
+            written under a temporary name and renamed, and a name that is taken is never written again.
+        length_bars: cut to so many bars of the scene's tempo grid, from the first downbeat on, exact to the
+            sample. Needs a tempo grid and a scene that is long enough.
+        loop: files that begin again without a seam: what lies behind their end is blended into their
+            beginning over `loop_crossfade_s`, so they are shorter than the scene by that much, or need a
+            scene that is that much longer than `length_bars`.
+        position_s: where the scene's start belongs on the host's timeline. The files begin there, or with
+            `length_bars` later by the time of the first downbeat, so that cut and whole stems line up.
+        target_lufs: brings the mix to this integrated loudness (the stems keep their levels); the peak rule
+            still holds.
     """
 
     scene: Slug
+    layers: Annotated[list[Slug], Field(min_length=1)] | None = None
+    mix: bool = True
     rate_hz: int | None = None
     bit_depth: Literal[16, 24, 32] = 24
     channels: Literal[1, 2] | None = None
+    format: Literal["wav", "flac"] = "wav"
+    hand_off: Literal["frames", "path"] = "frames"
+    folder: Annotated[str, Field(max_length=limits.PATH_CHARS)] | None = None
+    length_bars: Annotated[int, Field(ge=1, le=limits.BARS)] | None = None
+    loop: bool = False
+    loop_crossfade_s: Annotated[float, Field(ge=limits.CROSSFADE_S.low, le=limits.CROSSFADE_S.high)] = 0.05
+    position_s: Annotated[float, Field(ge=0.0, le=limits.POSITION_S)] = 0.0
+    target_lufs: Annotated[float, Field(ge=limits.TARGET_LUFS.low, le=limits.TARGET_LUFS.high)] | None = None
+
+
+class ExportScene(Strict):
+    """A scene with its history, takes and audio as one file. Answered by `Exported`.
+
+    Attributes:
+        revisions: "newest" takes the scene as it is and the takes that play; "all" the whole history with all
+            takes that its revisions ask for and that are there, so that an undo is fresh elsewhere too.
+        hand_off: "frames" sends the file as a binary frame; "path" writes it on the engine's own machine.
+        folder: where "path" writes it, as in `scene.deliver`.
+    """
+
+    scene: Slug
+    revisions: Literal["newest", "all"] = "newest"
+    hand_off: Literal["frames", "path"] = "frames"
+    folder: Annotated[str, Field(max_length=limits.PATH_CHARS)] | None = None
+
+
+class ImportScene(Strict):
+    """Keeps a scene from such a file, which comes as the one binary frame behind the message or by `path`.
+
+    All of it is checked before anything is kept. Takes are fresh at once where the model is the same; those
+    that are here already stay as they are. Answered by `Accepted` with the newest of the new revisions.
+
+    Attributes:
+        path: the file on the engine's own machine, absolute and inside a project folder.
+        as_id: another id for the scene. Music on a tempo grid without chords of its own then has the chords
+            that go with that id, and is stale.
+        replace: where a scene with its id exists, the revisions follow that one's.
+        sha256: of the file; where it is given, it is checked.
+    """
+
+    path: Annotated[str, Field(max_length=limits.PATH_CHARS)] | None = None
+    as_id: Slug | None = None
+    replace: bool = False
+    render: bool = False
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+
+
+class GetTransport(Strict):
+    """Where the host's playhead is, as far as anybody said. Answered by `Transport`."""
+
+
+class SetTransport(Strict):
+    """A host tells everyone how it plays: fields that are left out stay. Answered by `Transport`.
+
+    Nothing is rendered because of it; clients follow it by `event.transport`.
+    """
+
+    playing: bool | None = None
+    bpm: Annotated[float, Field(ge=limits.BPM.low, le=limits.BPM.high)] | None = None
+    beats_per_bar: Annotated[int, Field(ge=limits.BEATS_PER_BAR.low, le=limits.BEATS_PER_BAR.high)] | None = (
+        None
+    )
+    position_s: Annotated[float, Field(ge=0.0, le=limits.POSITION_S)] | None = None
 
 
 class StopEngine(Strict):
@@ -98,6 +212,9 @@ class Welcome(Open):
     model: Capabilities
     events: str = Field(description="address of the event socket")
     control: str = Field(description="address of the control socket")
+    http: str | None = Field(default=None, description="URL of the HTTP and WebSocket door, if it is open")
+    osc: str | None = Field(default=None, description="address of the OSC door, if it is open")
+    oscquery: str | None = Field(default=None, description="URL of OSCQuery, if it is open")
 
 
 class WorkerStatus(Open):
@@ -121,7 +238,18 @@ class JobStatus(Open):
     position: int | None = None
     seconds_left: float | None = None
     take: str | None = None
+    owners: list[str] = Field(default=[], description="client names that asked for it; they may cancel it")
     error: Failure | None = None
+
+
+class StoreStatus(Open):
+    """The audio that the engine keeps, and what it may use. What is in use is never removed."""
+
+    audio_bytes: int = Field(description="of takes and of deliveries in the engine's own folder")
+    budget_bytes: int
+    takes: int
+    pruned: int = Field(description="files removed since the start")
+    detail: str = Field(default="", description="why the budget is not met, where it is not")
 
 
 class Status(Open):
@@ -132,6 +260,7 @@ class Status(Open):
     jobs: list[JobStatus]
     scenes: int
     uptime_s: float
+    store: StoreStatus | None = Field(default=None, description="None: an engine that does not say")
 
 
 class LayerStatus(Open):
@@ -160,20 +289,54 @@ class Accepted(Open):
     revision: int
     stale: list[str]
     jobs: list[JobStatus]
+    content_of: int | None = Field(
+        default=None, description="of an undo or redo: the revision whose content this one has"
+    )
+
+    @model_serializer(mode="wrap")
+    def _without_empty_content(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        data: dict[str, Any] = write(self)
+        return {name: value for name, value in data.items() if name != "content_of" or value is not None}
 
 
 class Cancelled(Open):
     job: JobStatus
 
 
+class LoopPoints(Open):
+    """First and last sample of the loop, both inclusive, as a `smpl` chunk counts them."""
+
+    start_samples: int
+    end_samples: int
+
+
 class DeliveredFile(Open):
-    """One WAV file: which binary frame it is, and what it holds."""
+    """One file: where it is, what it holds, and where it belongs in a host: the receipt of one stem.
+
+    `frame` is the binary frame that holds it, None where `path` names it. Times are from the timeline's
+    start; bars are those of the scene's tempo grid, None without one.
+    """
 
     name: str
-    frame: int
+    frame: int | None = None
+    path: str | None = None
     layer: str | None = None
+    track: str = Field(default="", description="a name for the host's track")
+    position_samples: int = 0
+    position_bars: float | None = None
+    length_samples: int | None = None
+    length_bars: float | None = None
+    loop: LoopPoints | None = None
+    loudness_lufs: float | None = Field(default=None, description="integrated; None: too short or silent")
+    true_peak_db: float | None = None
     take: str | None = None
     stale: bool = False
+    view: View | None = None
+    caption: str = Field(default="", description="the words that made this sound; a stale layer's are newer")
+    transcript: str | None = None
+    seed: int | None = None
+    model: str = Field(default="", description="what made this sound; empty for the mix")
+    weights_sha256: str = ""
     gain_db: float = 0.0
     pan: float = 0.0
     audible: bool = True
@@ -183,6 +346,9 @@ class DeliveredFile(Open):
 
 class Delivery(Open):
     """All files: same start, same length in samples, same rate and channels; the mix comes last.
+
+    With `hand_off` "path" a sidecar manifest, `manifest`, lies beside the files: captions, seeds, model and
+    the word that a machine made them.
 
     mix = 10^(master_gain_db/20) · Σ over audible stems of 10^(gain_db/20) · balance(pan) · stem.
     """
@@ -196,7 +362,32 @@ class Delivery(Open):
     master_gain_db: float
     sum_error_db: float = Field(description="largest difference between mix and weighted stems, dBFS")
     generated_by: str
+    manifest: str | None = Field(default=None, description="path of the sidecar")
     files: list[DeliveredFile]
+
+
+class Exported(Open):
+    """An archive: `frame` is the binary frame that holds it, None where `path` names it."""
+
+    scene: str
+    revision: int
+    revisions: int = Field(description="how many it holds")
+    takes: int
+    name: str
+    frame: int | None = None
+    path: str | None = None
+    size_bytes: int
+    sha256: str
+
+
+class Transport(Open):
+    """How a host plays, as it last said; `set_by` is the client that said so, empty before anyone did."""
+
+    playing: bool = False
+    bpm: float | None = None
+    beats_per_bar: int = 4
+    position_s: float = 0.0
+    set_by: str = ""
 
 
 class Failure(Open):
@@ -235,6 +426,14 @@ class SceneRevised(Open):
     revision: int
     stale: list[str]
     caused_by: str
+
+
+class Heartbeat(Open):
+    """The engine lives: sent every few seconds, so that a client notices when it stops or starts anew."""
+
+    session: str
+    uptime_s: float
+    worker: str
 
 
 class TakeReady(Open):
@@ -297,10 +496,16 @@ REQUESTS: Final[dict[str, type[Strict]]] = {
     "layer.add": AddLayer,
     "layer.remove": RemoveLayer,
     "layer.move": MoveLayer,
+    "scene.undo": UndoScene,
+    "scene.redo": RedoScene,
     "scene.render": RenderScene,
     "scene.deliver": DeliverScene,
+    "scene.export": ExportScene,
+    "scene.import": ImportScene,
     "job.get": GetJob,
     "job.cancel": CancelJob,
+    "transport.get": GetTransport,
+    "transport.set": SetTransport,
     "engine.stop": StopEngine,
 }
 
@@ -315,10 +520,16 @@ REPLIES: Final[dict[str, type[Open]]] = {
     "layer.add": Accepted,
     "layer.remove": Accepted,
     "layer.move": Accepted,
+    "scene.undo": Accepted,
+    "scene.redo": Accepted,
     "scene.render": Accepted,
     "scene.deliver": Delivery,
+    "scene.export": Exported,
+    "scene.import": Accepted,
     "job.get": JobStatus,
     "job.cancel": Cancelled,
+    "transport.get": Transport,
+    "transport.set": Transport,
     "engine.stop": Done,
 }
 """What answers each request; the reply's type is the request's type with `.reply` behind it."""
@@ -328,6 +539,8 @@ EVENTS: Final[dict[str, type[Open]]] = {
     "event.job": JobStatus,
     "event.take": TakeReady,
     "event.worker": WorkerStatus,
+    "event.transport": Transport,
+    "event.heartbeat": Heartbeat,
 }
 
 TO_WORKER: Final[dict[str, type[Strict]]] = {"render": RenderJob, "cancel": CancelJob, "stop": StopEngine}

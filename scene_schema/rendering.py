@@ -107,3 +107,7 @@ class Take(BaseModel):
     rms_db: float
     rendered_s: float
     """Seconds that the worker took."""
+    loudness_lufs: float | None = None
+    """Integrated, at the take's own rate and channels; None: too short, silent, or never measured."""
+    true_peak_db: float | None = None
+    """None in takes from before this was measured."""

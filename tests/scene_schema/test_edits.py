@@ -50,7 +50,7 @@ def test_add_move_remove() -> None:
     layer = Layer(id="wind", view="env", caption="wind")
     scene = apply(SCENE, AddLayer(scene="station", layer=layer, index=0))
     assert [one.id for one in scene.layers] == ["wind", "voice", "bell", "rain"]
-    scene = apply(scene, MoveLayer(scene="station", layer="wind", index=9))
+    scene = apply(scene, MoveLayer(scene="station", layer="wind", index=2**63))
     assert [one.id for one in scene.layers] == ["voice", "bell", "rain", "wind"]
     scene = apply(scene, RemoveLayer(scene="station", layer="wind"))
     assert scene == SCENE
