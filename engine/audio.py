@@ -5,7 +5,7 @@ Arrays are float32 (samples, channels), full scale ±1.
 
 from __future__ import annotations
 
-import hashlib
+import zlib
 from typing import Final
 
 import numpy as np
@@ -27,10 +27,10 @@ def gain_of(gain_db: float) -> float:
     return float(10.0 ** (gain_db / 20.0))
 
 
-def peak_db(samples: NDArray[np.floating]) -> float:
+def peak_db(samples: NDArray[np.floating] | NDArray[np.int32], full_scale: float = 1.0) -> float:
     """Largest absolute sample in dBFS."""
-    peak = float(np.max(np.abs(samples), initial=0.0))
-    return 20.0 * float(np.log10(peak)) if peak > 0.0 else SILENCE_DB
+    peak = max(float(np.max(samples, initial=0)), -float(np.min(samples, initial=0)))
+    return 20.0 * float(np.log10(peak / full_scale)) if peak > 0.0 else SILENCE_DB
 
 
 def rms_db(samples: NDArray[np.floating]) -> float:
@@ -75,19 +75,33 @@ def with_channels(samples: Samples, channels: int) -> Samples:
     return mono
 
 
-def dither_for(samples: Samples) -> NDArray[np.float64]:
-    """Triangular dither of ±1 step, in steps, seeded by the samples themselves: same stem, same bytes."""
-    seed = int.from_bytes(hashlib.sha256(samples.tobytes()).digest()[:8], "little")
-    noise = np.random.default_rng(seed)
-    return noise.random(samples.shape) - noise.random(samples.shape)
+def dither_for(samples: NDArray[np.floating]) -> Samples:
+    """Triangular dither of ±1 step, in steps, seeded by the samples themselves: same stem, same bytes.
+
+    The difference of two whole numbers of 16 bits, cut from the generator's own words: its numbers as
+    floats would cost more than everything else about a file.
+    """
+    seed = zlib.crc32(np.ascontiguousarray(samples).data)
+    words = np.random.PCG64(seed).random_raw((samples.size + 1) // 2).astype("<u8", copy=False)
+    pairs = words.view("<u2").reshape(-1, 2)[: samples.size]
+    noise: Samples = np.subtract(pairs[:, 0], pairs[:, 1], dtype=np.int32).astype(np.float32)
+    noise *= np.float32(2.0**-16)
+    return noise.reshape(samples.shape)
 
 
 def quantise(
-    samples: NDArray[np.floating], bit_depth: int, dither: NDArray[np.float64] | None = None
+    samples: NDArray[np.floating], bit_depth: int, dither: Samples | None = None
 ) -> NDArray[np.int32]:
-    """Whole steps of 2^(1−bit_depth), rounded to even and held inside the range that the depth has."""
-    scale = 2.0 ** (bit_depth - 1)
-    steps = samples.astype(np.float64) * scale
+    """Whole steps of 2^(1−bit_depth), rounded to even and held inside the range that the depth has.
+
+    In the samples' own precision: a float32 times a power of two, and its nearest whole number up to 24 bits,
+    are exact.
+    """
+    scale = samples.dtype.type(2.0 ** (bit_depth - 1))
+    steps = samples * scale
     if dither is not None:
-        steps = steps + dither
-    return np.clip(np.rint(steps), -scale, scale - 1).astype(np.int32)
+        steps += dither
+    np.rint(steps, out=steps)
+    np.clip(steps, -scale, scale - samples.dtype.type(1), out=steps)
+    whole: NDArray[np.int32] = steps.astype(np.int32)
+    return whole
