@@ -17,6 +17,7 @@ from engine.frame_features import FrameFeatures, frame_features
 from engine.harmony import timed_chords
 from engine.models.compact import CompactConfig, CompactModel, Conditioning
 from engine.models.weights import WeightsError, load_weights
+from engine.precision import fastest_precision
 from engine.renderer import Progress, Sound
 from engine.sampling import guide, sample, sway_sigmas, timestep_of
 from engine.speech_plan import plan_speech
@@ -102,6 +103,7 @@ class CompactRenderer:
         known = self._lexicon.get(word)
         return self._model.pronouncer.pronounce(word) if known is None else known
 
+    @torch.inference_mode()
     def durations_s(self, phonemes: list[int], word_starts: list[bool], mean_s: float) -> list[float]:
         """Seconds of each phoneme, scaled so that their mean is the one asked for."""
         numbers = torch.tensor([phonemes])
@@ -152,14 +154,6 @@ class CompactRenderer:
             tempo=request.tempo if request.view == "music" else None,
             chords=chords,
         )
-
-
-def fastest_precision() -> torch.dtype:
-    """What matrix products are fastest in: bfloat16 on a CPU that multiplies in it, else float32."""
-    native = (
-        getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
-    )
-    return torch.bfloat16 if any(asked is not None and asked() for asked in native) else torch.float32
 
 
 def finished(samples: Samples, rate_hz: int, level_db: float) -> Samples:

@@ -63,6 +63,11 @@ class FrameFeatures:
     phonemes: NDArray[np.int64]
     numbers: NDArray[np.float32]
 
+    def during(self, frames: slice) -> FrameFeatures:
+        """The rows of some of the frames."""
+        slots = slice(frames.start * SLOTS, frames.stop * SLOTS)
+        return FrameFeatures(phonemes=self.phonemes[slots], numbers=self.numbers[frames])
+
 
 def frame_features(
     frames: int,

@@ -20,7 +20,7 @@ Network = TypeVar("Network", bound=nn.Module)
 def store(network: nn.Module, path: Path, **facts: Any) -> None:
     """Writes the weights as float16, except a normalisation's statistics, with facts that JSON can hold."""
     tensors = {
-        name: value.contiguous() if "running_" in name or not value.is_floating_point() else value.half()
+        name: (value if "running_" in name or not value.is_floating_point() else value.half()).contiguous()
         for name, value in network.state_dict().items()
     }
     path.parent.mkdir(parents=True, exist_ok=True)

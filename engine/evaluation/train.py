@@ -28,6 +28,7 @@ from engine.evaluation.level import drift_db
 from engine.evaluation.onsets import match_cues, rises_db
 from engine.evaluation.phonemes import SILENCE, PhonemeReader, frame_labels
 from engine.evaluation.tempo import BeatReader, phase_track
+from engine.precision import mixed
 from engine.training.corpus.phonemes import INVENTORY
 from engine.training.progress import Stage
 
@@ -95,7 +96,7 @@ def train_judge(corpus: Path, run: Path, out: Path, steps: int, seed: int) -> No
                 second = crop(shelves[other].sound(number), about["cues_s"], rng)
                 audio[row] += second * (_rms(audio[row]) / _rms(second) * 10 ** (rng.uniform(-24, 0) / 20))
                 heard[row, number_of[class_of(about)]] = 1.0
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with mixed():
             scores, logits = judge(torch.from_numpy(disguised(audio, rng)))
         scores, logits = scores.float(), logits.float()
         naming = F.cross_entropy(scores[:SINGLE], torch.from_numpy(which), label_smoothing=0.05)

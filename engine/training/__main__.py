@@ -19,19 +19,22 @@ from engine.training.corpus.phonemes import INVENTORY, PAUSE
 from engine.training.corpus.shards import render_corpus
 from engine.training.corpus.words import write_words
 from engine.training.export import VIEWS, export
-from engine.training.generator import train_generator
+from engine.training.generator import train_generator, train_generators_ear
+from engine.training.inherited import inherit
 from engine.training.latents import encode_corpora
 from engine.training.phrases import write_phrases
 from engine.training.pronouncer import train_durations, train_pronouncer
 from engine.training.text import train_text
 from engine.training.vocabulary import write_vocabulary
 
-CLIPS = {"env": 6300, "sfx": 8100, "music": 5000, "speech": 8000, "part": 2500}
+CLIPS = {"env": 12_600, "sfx": 16_200, "music": 5000, "speech": 8000, "part": 2500}
 LONG_CLIPS = {"env": 1300, "sfx": 1300, "music": 1300, "speech": 1600}
 LONG_S = 10.0
 WORDS = 40_000
+GOING_ON = 0.5  # of the generator's learning rates, where a run begins with a finished checkpoint
 STEPS = {
-    "codec": 6500, "text": 3000, "texture": 1500, "generator": 9000, "pronouncer": 4000, "durations": 1500,
+    "codec": 6500, "text": 3000, "texture": 1500, "ear": 1200, "generator": 15_000,
+    "pronouncer": 4000, "durations": 1500,
 }  # fmt: skip
 
 
@@ -45,6 +48,12 @@ def main() -> None:
         "--scale", type=float, default=1.0, help="of all steps and clips; 0.01 tries the chain"
     )
     parser.add_argument("--fused", action="store_true", help="compile the generator; needs a C++ compiler")
+    parser.add_argument("--steps", type=int, help="of the stages that run, instead of their usual number")
+    parser.add_argument(
+        "--begin",
+        metavar="MODEL",
+        help="shipped model or folder of a checkpoint to begin with",
+    )
     parser.add_argument("--out", type=Path, default=SHIPPED / "compact", help="where the checkpoint goes")
     options = parser.parse_args()
     if options.threads:
@@ -60,19 +69,32 @@ def main() -> None:
     def corpora() -> dict[str, Clips]:
         return {"short": Clips(corpus), "long": Clips(long_corpus)}
 
-    steps = {stage: max(4, round(number * options.scale)) for stage, number in STEPS.items()}
+    steps = {stage: options.steps or max(4, round(number * options.scale)) for stage, number in STEPS.items()}
+
+    def begin() -> None:
+        if options.begin:
+            inherit(options.begin, run, Clips(corpus), config)
+
     stages: dict[str, Callable[[], None]] = {
         "corpus": lambda: render_corpus(corpus, scaled(CLIPS), seed=seed),
         "long": lambda: render_corpus(long_corpus, scaled(LONG_CLIPS), seed=seed + 1, length_s=LONG_S),
         "words": lambda: write_words(words, max(256, round(WORDS * options.scale))),
+        "begin": begin,
         "phrases": lambda: write_phrases(run, Clips(corpus), options.scale, seed),
         "vocabulary": lambda: write_vocabulary(run, Clips(corpus), config),
         "text": lambda: train_text(run, Clips(corpus), config, steps["text"], seed),
         "codec": lambda: train_codec(run, Clips(corpus), config, steps["codec"], seed),
         "latents": lambda: encode_corpora(run, corpora(), config),
         "texture": lambda: train_texture(run, Clips(corpus), config, steps["texture"], seed),
+        "ear": lambda: train_generators_ear(run, corpora(), config, steps["ear"], seed),
         "generator": lambda: train_generator(
-            run, corpora(), config, steps["generator"], seed, fused=options.fused
+            run,
+            corpora(),
+            config,
+            steps["generator"],
+            seed,
+            fused=options.fused,
+            pace=GOING_ON if options.begin else 1.0,
         ),
         "pronouncer": lambda: train_pronouncer(run, words, config, steps["pronouncer"], seed),
         "durations": lambda: train_durations(run, Clips(corpus), config, steps["durations"], seed),

@@ -18,16 +18,18 @@ from torch import Tensor
 
 from engine.models.codec_encoder import CodecEncoder
 from engine.models.compact import CompactConfig
-from engine.models.vocos import Vocos
+from engine.models.vocos import ConvNeXt, Vocos
+from engine.precision import mixed
 from engine.training.averaging import averaged
 from engine.training.clips import Clips
 from engine.training.losses import SpectralDistance, energy_distance
 from engine.training.meaning import Labels, Meaning
+from engine.training.optimisers import Optimisers
 from engine.training.progress import Stage, part_of_run
 
 CROP_FRAMES: Final = 25  # latent frames: one second
 BATCH: Final = 16
-MIX: Final = {"env": 0.22, "sfx": 0.2, "music": 0.34, "speech": 0.24}
+MIX: Final = {"env": 0.2, "sfx": 0.25, "music": 0.35, "speech": 0.2}
 LATENT_NOISE: Final = 0.06  # mean; drawn per item between 0 and twice this
 SPREAD: Final = 1.0  # weight of `correlation`
 MEANING: Final = 0.1  # weight of the named class and phonemes
@@ -35,44 +37,33 @@ QUIET_RMS: Final = 2e-3
 
 
 def train_codec(run: Path, clips: Clips, config: CompactConfig, steps: int, seed: int) -> None:
-    """Trains encoder and decoder from scratch."""
+    """Trains encoder and decoder."""
     torch.manual_seed(seed)
     encoder, decoder = CodecEncoder(config.vocos, config.rate_hz), Vocos(config.vocos)
     decoder.initialise_for_training()
     measure = SpectralDistance(config.rate_hz)
     labels = Labels(clips, config)
     meaning = Meaning(config.vocos.latent_dim, len(labels.numbers), config.frame.phonemes)
-    parameters = [*encoder.parameters(), *decoder.parameters(), *meaning.parameters()]
-    optimiser = torch.optim.AdamW(parameters, lr=1e-3, betas=(0.8, 0.99), weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser,
-        max_lr=1.2e-3,
-        total_steps=steps + 1,
-        pct_start=0.04,
-        cycle_momentum=False,
-        final_div_factor=2.0,
-    )
+    optimisers = Optimisers(
+        [encoder, decoder, meaning],
+        [one for network in (encoder, decoder) for one in network.modules() if isinstance(one, ConvNeXt)],
+        steps, muon_rate=0.01, adam_rate=1e-3, betas=(0.8, 0.99), longest=2.0,
+    )  # fmt: skip
     mean_encoder, mean_decoder = averaged(encoder), averaged(decoder)
     parts = {
         "encoder": encoder, "decoder": decoder, "meaning": meaning,
-        "optimiser": optimiser, "schedule": schedule,
-        "mean_encoder": mean_encoder, "mean_decoder": mean_decoder,
+        "mean_encoder": mean_encoder, "mean_decoder": mean_decoder, **optimisers.parts(),
     }  # fmt: skip
     stage = Stage(run, "codec", steps, parts)
     for step in stage:
         audio, pieces = crops(clips, np.random.default_rng([seed, step]), config)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with mixed():
             clean = encoder(audio)  # (B, C, T)
             latent = clean + torch.randn_like(clean) * 2 * LATENT_NOISE * torch.rand(len(clean), 1, 1)
             ours = decoder(latent)  # (B, S)
         distance = measure(ours, audio)
         named = meaning(clean, labels.heard(pieces, CROP_FRAMES))
-        loss = distance.total().mean() + SPREAD * correlation(clean) + MEANING * named
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(parameters, 2.0)
-        optimiser.step()
-        schedule.step()
+        optimisers.step(distance.total().mean() + SPREAD * correlation(clean) + MEANING * named)
         mean_encoder.update_parameters(encoder)
         mean_decoder.update_parameters(decoder)
         if step % 50 == 49:
@@ -103,10 +94,10 @@ def train_texture(run: Path, clips: Clips, config: CompactConfig, steps: int, se
     stage = Stage(run, "texture", steps, parts)
     for step in stage:
         audio = crops(clips, np.random.default_rng([seed + 1, step]), config)[0][:12]
-        with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+        with torch.no_grad(), mixed():
             latent = encoder(audio)
         latent = latent + torch.randn_like(latent) * 0.1 * torch.rand(len(latent), 1, 1)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with mixed():
             first, second = decoder(latent.repeat(2, 1, 1)).chunk(2)  # two draws of the noise
         loss = energy_distance(measure, first, second, audio).mean()
         optimiser.zero_grad(set_to_none=True)

@@ -17,6 +17,7 @@ from rich.progress import track
 from engine.models.codec_encoder import CodecEncoder
 from engine.models.compact import CompactConfig
 from engine.models.vocos import Vocos
+from engine.precision import mixed
 from engine.training.clips import VIEWS, Clips
 from engine.training.codec import trained_encoder
 
@@ -51,7 +52,7 @@ def encoded(encoder: CodecEncoder, clips: Clips, view: str, config: CompactConfi
     rows = []
     for start in track(range(0, count, size), description=f"encode {view}"):
         audio = np.stack([clips.audio(view, number) for number in range(start, min(start + size, count))])
-        with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+        with torch.no_grad(), mixed():
             rows.append(encoder(torch.from_numpy(audio)).transpose(1, 2).numpy().astype(np.float16))
     return np.concatenate(rows)
 

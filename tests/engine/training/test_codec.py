@@ -138,4 +138,26 @@ def test_a_part_hears_the_rest_of_its_own_ensemble(
         kept = batch.around.is_known[row, :, 0] == 1
         np.testing.assert_array_equal(batch.around.known[row][kept], batch.wanted[row].T[kept])
     assert batch.around.has_context.mean() > 0.5
-    assert set(Shelf(tmp_path, "short", clips, MIX, config).draw(rng, 40).drawn) == {*MIX}
+    assert set(Shelf(tmp_path, "short", clips, MIX["short"], config).draw(rng, 60).drawn) == {*MIX["short"]}
+
+
+def test_a_piece_keeps_its_time_and_begins_before_the_first_hit(
+    clips: Clips, config: CompactConfig, tmp_path: Path
+) -> None:
+    count = np.arange(4 * 75, dtype=np.float16).reshape(4, 75, 1)  # each frame says which it is
+    for view in clips.arrays:
+        np.save(latents_file(tmp_path, "short", view), count.repeat(config.vocos.latent_dim, axis=2))
+    whole = Shelf(tmp_path, "short", clips, {"sfx": 1.0}, config)
+    pieces = Shelf(tmp_path, "short", clips, {"sfx": 1.0}, config, piece_s=1.2)
+    drawn = pieces.draw(np.random.default_rng(5), 64)
+    assert drawn.wanted.shape[2] == pieces.frames == 30
+    starts = drawn.wanted[:, 0, 0].numpy() % 75
+    assert starts.min() == 0 and starts.max() == 12  # the hit is at 0.5 s, in frame 12
+    clip = next(
+        one for one in whole.draw(np.random.default_rng(1), 64).examples if one.features.numbers.any()
+    )
+    for start, example in zip(starts.astype(int), drawn.examples, strict=True):
+        if example.features.numbers.any():
+            np.testing.assert_array_equal(
+                example.features.numbers, clip.features.numbers[start : start + pieces.frames]
+            )

@@ -1,0 +1,21 @@
+"""In which number type this machine multiplies fastest. Knows no network."""
+
+from __future__ import annotations
+
+import torch
+
+
+def fastest_precision() -> torch.dtype:
+    """bfloat16 on a CPU that multiplies in it, else float32.
+
+    Where it is emulated, a product in bfloat16 took 300 times as long as one in float32.
+    """
+    native = (
+        getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    )
+    return torch.bfloat16 if any(asked is not None and asked() for asked in native) else torch.float32
+
+
+def mixed() -> torch.autocast:
+    """Where a network is trained or encodes: products in the fastest type, all else in float32."""
+    return torch.autocast("cpu", dtype=torch.bfloat16, enabled=fastest_precision() is torch.bfloat16)

@@ -1,0 +1,66 @@
+"""A run that begins with a checkpoint begins with what the checkpoint does."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from engine import checkpoint
+from engine.models.compact import CompactConfig, CompactModel
+from engine.models.weights import load_weights
+from engine.training.clips import Clips
+from engine.training.codec import trained_decoder, trained_encoder
+from engine.training.generator import trained_generator
+from engine.training.inherited import inherit
+from engine.training.latents import axes_of, turn_decoder
+from engine.training.text import trained_text
+
+CLIP = {"label": "rain", "traits": ["heavy"]}
+
+
+@pytest.fixture(scope="module")
+def shipped() -> CompactModel:
+    found = checkpoint.find("compact")
+    model = CompactModel(config_of(found))
+    load_weights(model, found.weights, dtype=torch.float32)
+    return model.eval()
+
+
+def config_of(found: checkpoint.Checkpoint) -> CompactConfig:
+    extras = ("usual_phoneme_s", "lexicon", "vocabulary")
+    return CompactConfig.from_data({key: value for key, value in found.config.items() if key not in extras})
+
+
+def clips_in(folder: Path) -> Clips:
+    folder.mkdir()
+    for view in ("env", "sfx", "music", "speech"):
+        (folder / f"{view}.jsonl").write_text(json.dumps(CLIP) + "\n")
+    return Clips(folder)
+
+
+@torch.no_grad()
+def test_every_part_begins_as_the_checkpoint_is(tmp_path: Path, shipped: CompactModel) -> None:
+    run, config = tmp_path / "run", shipped.config
+    inherit("compact", run, clips_in(tmp_path / "corpus"), config)
+    audio = 0.1 * torch.randn(1, 24_000)
+    vectors, scale = axes_of(run)
+    latent = trained_encoder(run, config)(audio).transpose(1, 2) @ vectors / scale
+    torch.testing.assert_close(latent.transpose(1, 2), shipped.encode(audio), rtol=1e-3, atol=1e-3)
+    decoder = trained_decoder(run, config, "codec")
+    turn_decoder(decoder, run)
+    noise = [torch.Generator().manual_seed(1) for _ in range(2)]
+    torch.testing.assert_close(
+        decoder(latent.transpose(1, 2), noise[0]), shipped.decode(latent.transpose(1, 2), noise[1]),
+        rtol=1e-3, atol=1e-4,
+    )  # fmt: skip
+    for name, value in trained_generator(run, config).state_dict().items():
+        assert torch.equal(value, shipped.generator.state_dict()[name]), name
+    for name, value in trained_text(run, config).state_dict().items():
+        assert torch.equal(value, shipped.generator.text.state_dict()[name]), name
+
+
+def test_a_run_of_other_sizes_is_refused(tmp_path: Path, shipped: CompactModel) -> None:
+    smaller = shipped.config.as_data() | {"rate_hz": 16_000}
+    with pytest.raises(ValueError, match="other sizes"):
+        inherit("compact", tmp_path / "run", clips_in(tmp_path / "corpus"), CompactConfig.from_data(smaller))
