@@ -13,10 +13,11 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any, Final
 
+from plugin_bridge import curve_keys
 from plugin_bridge.bridge import Addresses
 from plugin_bridge.config import REQUEST_PORT, BridgeConfig, default_data_dir
 from plugin_bridge.serving import serve
-from scene_schema.errors import Refused
+from scene_schema.errors import Finding, Refused, shown
 
 CANNOT_START: Final = 2
 LOG_BYTES: Final = 4 * 2**20
@@ -28,6 +29,9 @@ def main() -> None:
     if sys.platform == "win32":  # ZeroMQ needs a loop that can wait for sockets
         asyncio.set_event_loop_policy(asyncio.WindowsSelectorEventLoopPolicy())
     try:
+        if options.make_keys is not None:
+            print(curve_keys.make_keys(options.keys or Path("keys"), options.make_keys))  # noqa: T201
+            return
         config = config_from(options)
         _keep_log(config.data_dir)
         asyncio.run(serve(config, lambda session, at: _say_ready(session, at, config, options.json)))
@@ -39,19 +43,53 @@ def main() -> None:
 def config_from(options: argparse.Namespace) -> BridgeConfig:
     """The options as a config. Raises `Refused` that names the one at fault."""
     first = options.port
-    # 0 is any free port for each; otherwise three in a row
-    ports = (0, 0, 0) if first == 0 else (first, first + 1, first + 2)
+    # 0 is any free port for each; otherwise they stand in a row
+    ports = [0] * 6 if first == 0 else [first + place for place in range(6)]
     given: dict[str, Any] = {} if options.threads is None else {"worker_threads": options.threads}
+    if options.audio_budget is not None:
+        given["audio_bytes"] = round(options.audio_budget * 2**30)
+    osc_port = _port(options.osc_port, ports[4], options.private)
     return BridgeConfig(
         host=options.host,
         request_port=ports[0],
         control_port=ports[1],
         event_port=ports[2],
+        http_port=_port(options.http_port, ports[3], options.private),
+        osc_port=osc_port,
+        oscquery_port=None if osc_port is None else _port(options.oscquery_port, ports[5], options.private),
         data_dir=options.data_dir,
         model=options.model,
+        token=None if options.token is None else _secret(options.token),
+        keys=options.keys,
+        projects=tuple(options.project),
+        origins=tuple(options.origin),
+        udp_anywhere=options.udp_anywhere,
+        announce=options.announce and not options.private,
         private=options.private,
         **given,
     )
+
+
+def _port(asked: str | None, usual: int, private: bool) -> int | None:
+    """A door's port: the one asked for, else the usual one; none in a private engine."""
+    if asked is None:
+        return None if private else usual
+    if asked == "off":
+        return None
+    if not asked.isdigit():
+        finding = Finding(
+            field="$.port", expected="a port number, 0 for any free one, or off", got=shown(asked)
+        )
+        raise Refused("invalid", "the bridge cannot start like this", findings=[finding])
+    return int(asked)
+
+
+def _secret(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        finding = Finding(field="$.token", expected="a text file that holds the token", got=str(path))
+        raise Refused("invalid", f"the token cannot be read: {error}", findings=[finding]) from error
 
 
 def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
@@ -65,14 +103,45 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
         default=Path(environment.get("STEMSCAPE_DATA_DIR", "") or default_data_dir()),
         help="where scenes and takes are kept; also STEMSCAPE_DATA_DIR (default: %(default)s)",
     )
-    parser.add_argument("--host", default="127.0.0.1", help="loopback address to listen on")
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="address to listen on; off loopback --keys and --token are needed"
+    )
     parser.add_argument(
         "--port",
         type=int,
         default=REQUEST_PORT,
-        help="of requests; control and events take the next two; 0: any free ports (default: %(default)s)",
+        help="of requests; control, events, HTTP, OSC and OSCQuery take the next five; 0: any free ports "
+        "(default: %(default)s)",
+    )
+    for door, what in (("http", "HTTP and WebSocket"), ("osc", "OSC, UDP and TCP"), ("oscquery", "OSCQuery")):
+        parser.add_argument(f"--{door}-port", metavar="PORT", help=f"of {what}; 0: any free one; or off")
+    parser.add_argument("--token", type=Path, metavar="FILE", help="holds the token of HTTP and OSC over TCP")
+    parser.add_argument("--keys", type=Path, metavar="FOLDER", help="CURVE keys, made by `stemscape keys`")
+    parser.add_argument("--make-keys", metavar="CLIENT", help="make keys in --keys for a client, and end")
+    parser.add_argument(
+        "--project",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FOLDER",
+        help="deliveries may be written below it; may be repeated",
+    )
+    parser.add_argument(
+        "--origin", action="append", default=[], help="a web page's origin that may ask; may be repeated"
+    )
+    parser.add_argument(
+        "--udp-anywhere", action="store_true", help="OSC over UDP off loopback, with no token"
+    )
+    parser.add_argument(
+        "--announce",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="tell by mDNS where the doors are",
     )
     parser.add_argument("--threads", type=int, help="that the worker may use (default: one a core)")
+    parser.add_argument(
+        "--audio-budget", type=float, metavar="GIB", help="of disk for takes and deliveries (default: 20)"
+    )
     parser.add_argument("--private", action="store_true", help="end when standard input closes")
     parser.add_argument("--json", action="store_true", help="say where the engine is as one line of JSON")
     return parser
@@ -86,12 +155,16 @@ def _say_ready(session: str, at: Addresses, config: BridgeConfig, as_json: bool)
                 "request": at.request,
                 "control": at.control,
                 "events": at.events,
+                "http": at.http,
+                "osc": at.osc,
+                "oscquery": at.oscquery,
                 "pid": os.getpid(),
                 "model": config.model,
             }
         )
     else:
-        line = f"Stemscape is listening at {at.request} (model {config.model}, data in {config.data_dir})"
+        doors = ", ".join(door for door in (at.request, at.http, at.osc) if door)
+        line = f"Stemscape is listening at {doors} (model {config.model}, data in {config.data_dir})"
     print(line, flush=True)  # noqa: T201
 
 

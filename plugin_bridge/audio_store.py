@@ -8,16 +8,29 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
+import threading
+from collections import Counter, OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from plugin_bridge.stored_files import note_use
+
 
 class DamagedAudio(Exception):  # noqa: N818 - it names the thing found, as the others do
     """The file is missing, unreadable, or holds other samples than its name says."""
+
+
+LEFTOVER: Final = ".writing-"  # how the name of a file begins that is not whole yet
+WARM_BYTES: Final = 64 * 2**20  # a scene's worth: eight stereo stems of 20 s at 48 kHz
+
+_Stamp = tuple[int, int, int]
+"""A file's size, its time of change and its number in the file system."""
 
 
 @dataclass(frozen=True)
@@ -36,26 +49,92 @@ class Audio:
 
 
 class AudioStore:
-    """A folder of stems. Safe to use from several threads: files only ever appear whole."""
+    """A folder of stems. Safe to use from several threads: files only ever appear whole.
+
+    The newest sounds stay in memory, for a new take is asked for at once; a file that changed is read again.
+
+    A file goes in two steps, so that none is taken from a take that comes meanwhile: it is condemned when no
+    take needs it, and removed unless it was written again since. What was written is held until `release`.
+
+    Attributes:
+        folder: where the files are.
+        bytes_written: since the start.
+    """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
+        self.bytes_written = 0
+        self._warm: OrderedDict[str, tuple[_Stamp, Audio]] = OrderedDict()
+        self._held: Counter[str] = Counter()
+        self._condemned: set[str] = set()
+        self._lock = threading.Lock()
 
     def path(self, sha256: str) -> Path:
-        return self._folder / sha256[:2] / f"{sha256}.wav"
+        return self.folder / sha256[:2] / f"{sha256}.wav"
 
     def write(self, audio: Audio) -> str:
-        """Keeps the audio and returns its sha256; audio that is there already is written no second time."""
+        """Keeps the audio and returns its sha256; audio that is there already is written no second time.
+
+        It is held from now on: `release` it once a take names it, or none will.
+        """
         sha256 = audio.sha256
+        with self._lock:
+            self._held[sha256] += 1
+            self._condemned.discard(sha256)
         try:
             self.read(sha256)
         except DamagedAudio:
-            self._put(self.path(sha256), audio)
+            try:
+                self._put(self.path(sha256), audio)
+            except BaseException:
+                self.release(sha256)
+                raise
+            self._keep_warm(sha256, audio)
         return sha256
 
-    def read(self, sha256: str) -> Audio:
-        """The audio, verified against its hash. Raises `DamagedAudio`."""
+    def release(self, sha256: str) -> None:
+        """Who wrote this has brought it where it belongs."""
+        with self._lock:
+            self._held[sha256] -= 1
+            if self._held[sha256] <= 0:
+                del self._held[sha256]
+
+    def condemn(self, sha256s: Iterable[str]) -> None:
+        """No take needs these: `remove` may take them away. Those that are held stay."""
+        with self._lock:
+            self._condemned.update(one for one in sha256s if one not in self._held)
+
+    def spare(self, sha256s: Iterable[str]) -> None:
+        """They are needed after all."""
+        with self._lock:
+            self._condemned.difference_update(sha256s)
+
+    def remove(self, sha256: str) -> int:
+        """Takes a file away if it is still condemned; returns the bytes that it had, else 0."""
         path = self.path(sha256)
+        going = path.with_name(f"{LEFTOVER}{path.name}")
+        try:
+            with self._lock:  # who writes the same sound waits, and then finds that it is gone
+                if sha256 not in self._condemned:
+                    return 0
+                self._condemned.discard(sha256)
+                self._warm.pop(sha256, None)
+                path.replace(going)  # at once, where letting go of the bytes may take milliseconds
+            size_bytes = going.stat().st_size
+            going.unlink()
+        except OSError:  # gone already, or held open where that matters
+            return 0
+        return size_bytes
+
+    def read(self, sha256: str) -> Audio:
+        """The audio, verified against its hash; not to be written into. Raises `DamagedAudio`."""
+        path = self.path(sha256)
+        with self._lock:
+            stamp, warm = self._warm.get(sha256, (None, None))
+            if warm is not None and stamp == _stamp(path):
+                self._warm.move_to_end(sha256)
+                return warm
+            self._warm.pop(sha256, None)
         try:
             samples, rate_hz = soundfile.read(path, dtype="float32", always_2d=True)
         except (OSError, soundfile.LibsndfileError) as error:
@@ -63,22 +142,44 @@ class AudioStore:
         audio = Audio(samples, rate_hz)
         if audio.sha256 != sha256:
             raise DamagedAudio(f"{path.name} does not hold the samples that its name says")
+        self._keep_warm(sha256, audio)
         return audio
+
+    def _keep_warm(self, sha256: str, audio: Audio) -> None:
+        stamp = _stamp(self.path(sha256))
+        with self._lock:
+            if stamp is not None:
+                self._warm[sha256] = (stamp, audio)
+            while sum(one.samples.nbytes for _, one in self._warm.values()) > WARM_BYTES:
+                self._warm.popitem(last=False)
 
     def _put(self, path: Path, audio: Audio) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".writing-", suffix=".wav")
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=LEFTOVER, suffix=".wav")
         temporary = Path(name)
         try:
             with os.fdopen(handle, "w+b") as file:
                 soundfile.write(file, audio.samples, audio.rate_hz, format="WAV", subtype="FLOAT")
                 file.flush()
                 os.fsync(file.fileno())
+                size_bytes = file.tell()
             temporary.replace(path)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
+        with self._lock:
+            self.bytes_written += size_bytes
         _sync_folder(path.parent)
+
+
+def _stamp(path: Path) -> _Stamp | None:
+    """What tells the file from another, None where there is none. Who asks is about to use it."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    note_use(path, found)
+    return found.st_size, found.st_mtime_ns, found.st_ino
 
 
 def _sync_folder(folder: Path) -> None:

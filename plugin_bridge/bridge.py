@@ -6,20 +6,28 @@ What changes a scene is written before it is answered, and told to everyone afte
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import importlib.metadata
 import logging
 import time
 import uuid
-from collections import OrderedDict
-from collections.abc import Callable
+from collections import Counter, OrderedDict
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from pydantic import BaseModel
 
-from plugin_bridge import delivery, planner
+from plugin_bridge import delivery, planner, undo
+from plugin_bridge.access import Access, Caller
+from plugin_bridge.archive_desk import ArchiveDesk, Arrived
+from plugin_bridge.audio_budget import AudioBudget
 from plugin_bridge.audio_store import AudioStore
+from plugin_bridge.commit_group import CommitGroup
 from plugin_bridge.config import BridgeConfig
+from plugin_bridge.delivery_files import DeliveryFiles
 from plugin_bridge.guard import guarded
 from plugin_bridge.job_desk import JobDesk, Worker
 from plugin_bridge.planner import Standing
@@ -28,15 +36,19 @@ from scene_schema import messages
 from scene_schema.capabilities import Capabilities
 from scene_schema.edits import AddLayer, EditLayer, EditScene, MoveLayer, RemoveLayer, apply
 from scene_schema.envelope import PROTOCOL_VERSION, Envelope, envelope_for
-from scene_schema.errors import Refused, shown
+from scene_schema.errors import Finding, Refused, shown
 from scene_schema.messages import ERROR, Accepted, Failure, WorkerStatus, read_request
 from scene_schema.scene import Scene, Strict
 
 log = logging.getLogger("stemscape.bridge")
 
 REPLIES_KEPT: Final = 1024  # for messages sent twice; older ones are answered from the journal
+RECEIPTS_AT_ONCE: Final = 64
+DELIVERIES: Final = "deliveries"  # the folder, in the data folder, of files that hosts were given
 
-CONTROL: Final = frozenset({"hello", "status", "job.get", "job.cancel", "engine.stop"})
+CONTROL: Final = frozenset(
+    {"hello", "status", "job.get", "job.cancel", "transport.get", "transport.set", "engine.stop"}
+)
 """Requests that the control socket takes: none of them waits for anything."""
 
 Publish = Callable[[str, Envelope], None]
@@ -50,12 +62,27 @@ class _Answer:
 
 
 @dataclass(frozen=True)
+class _Change:
+    """What a request makes of a scene; `content_of` and `redo` as in `undo.Step`."""
+
+    before: Scene | None
+    after: Scene
+    render: bool
+    content_of: int | None = None
+    redo: int | None = None
+    arrived: Arrived | None = None  # where it comes with a history and takes of its own
+
+
+@dataclass(frozen=True)
 class Addresses:
     """Where the doors are; told to clients in `Welcome`."""
 
     request: str
     control: str
     events: str
+    http: str | None = None
+    osc: str | None = None
+    oscquery: str | None = None
 
 
 class Bridge:
@@ -73,6 +100,7 @@ class Bridge:
         store: SceneStore,
         audio: AudioStore,
         worker: Worker,
+        access: Access,
         publish: Publish,
         addresses: Addresses,
         stopping: asyncio.Event,
@@ -85,20 +113,39 @@ class Bridge:
         self._store = store
         self._audio = audio
         self._worker = worker
+        self.access = access
         self._publish = publish
         self._addresses = addresses
         self._clock = clock
         self._started_s = clock()
-        self._version = _version()
-        self._jobs = JobDesk(config, model, store, audio, worker, self._announce, clock)
-        self._accepted: OrderedDict[str, tuple[Strict, Accepted]] = OrderedDict()
+        self._version = version()
+        self._disk = CommitGroup(store)
+        self._files = DeliveryFiles(config.data_dir / DELIVERIES, store.receipts())
+        self._reading: Counter[str] = Counter()  # takes that deliveries read at this moment
+        self._budget = AudioBudget(
+            config.audio_bytes, model, store, audio, self._files, self._disk, self._takes_in_use
+        )
+        self._archives = ArchiveDesk(
+            model, store, audio, self._files, self._disk, self._reading_takes, f"Stemscape {self._version}"
+        )
+        self._jobs = JobDesk(
+            config, model, store, audio, worker, self._announce, clock, when_kept=self._budget.grew
+        )
+        self._accepted: OrderedDict[str, tuple[Strict, asyncio.Future[Accepted]]] = OrderedDict()
+        self._transport = messages.Transport()
         self._deliveries = asyncio.Semaphore(config.deliveries)
 
     # --- in and out -------------------------------------------------------------------------------------
 
-    async def handle(self, message: Envelope, *, control: bool = False) -> list[Envelope]:
-        """Answers one request; never raises. Requests take effect in the order of the calls."""
-        answer = await guarded(message.id, self._answer(message, control))
+    async def handle(
+        self, message: Envelope, caller: Caller | None = None, *, control: bool = False
+    ) -> list[Envelope]:
+        """Answers one request; never raises. Requests take effect in the order of the calls.
+
+        `caller` is who the door says it is; without one, whoever the message says, with no more rights.
+        """
+        caller = Caller(message.client) if caller is None else caller
+        answer = await guarded(message.id, self._answer(message, caller, control))
         if isinstance(answer, Failure):
             answer = self._with_newest(message, answer)
             return [envelope_for(ERROR, answer, parent=message.id, session=self.session)]
@@ -121,14 +168,24 @@ class Bridge:
         """The worker's process is in another state."""
         await guarded("worker", self._note_worker(status))
 
+    async def beat(self) -> None:
+        """Tells everyone that the engine lives; never raises."""
+        await guarded("heartbeat", self._tell_alive())
+
+    async def tidy(self) -> None:
+        """Keeps the journal's log short, between edits; never raises."""
+        await guarded("tidy", self._write_back())
+
     async def close(self) -> None:
         """Ends all jobs; takes being written are kept."""
         self.stopping.set()
         await self._jobs.close()
+        await self._budget.close()
+        await guarded("receipts", self._keep_receipts())
 
     # --- requests ---------------------------------------------------------------------------------------
 
-    async def _answer(self, message: Envelope, control: bool) -> _Answer:
+    async def _answer(self, message: Envelope, caller: Caller, control: bool) -> _Answer:
         request = read_request(message.type, message.content)
         if control and message.type not in CONTROL:
             raise Refused(
@@ -144,21 +201,34 @@ class Bridge:
             case messages.GetStatus():
                 return _Answer(self._status())
             case messages.GetScene():
+                await self._disk.durable()  # nothing is told that a kill could take back
                 return _Answer(self._scene_reply(self._store.get(request.scene, request.revision)))
             case messages.ListScenes():
+                await self._disk.durable()
                 return _Answer(messages.SceneList(scenes=self._store.revisions()))
             case messages.CreateScene() | EditScene() | EditLayer():
-                return _Answer(self._once(message, request, self._revise))
+                return _Answer(await self._once(message, caller, request, self._revise))
             case AddLayer() | RemoveLayer() | MoveLayer():
-                return _Answer(self._once(message, request, self._revise))
+                return _Answer(await self._once(message, caller, request, self._revise))
+            case messages.UndoScene() | messages.RedoScene():
+                return _Answer(await self._once(message, caller, request, self._revise))
+            case messages.ExportScene():
+                return await self._export(request)
+            case messages.ImportScene():
+                asked = await self._with_hash(request, message.binary)
+                return _Answer(await self._once(message, caller, asked, self._import))
             case messages.RenderScene():
-                return _Answer(self._once(message, request, self._render))
+                return _Answer(await self._once(message, caller, request, self._render))
             case messages.DeliverScene():
                 return await self._deliver(request)
             case messages.GetJob():
                 return _Answer(self._jobs.get(request.job))
             case messages.CancelJob():
-                return _Answer(messages.Cancelled(job=self._jobs.cancel(request.job)))
+                return _Answer(messages.Cancelled(job=self._jobs.cancel(request.job, caller)))
+            case messages.GetTransport():
+                return _Answer(self._transport)
+            case messages.SetTransport():
+                return _Answer(self._set_transport(message, caller, request))
             case messages.StopEngine():
                 self.stopping.set()
                 return _Answer(messages.Done())
@@ -172,6 +242,9 @@ class Bridge:
             model=self._model,
             events=self._addresses.events,
             control=self._addresses.control,
+            http=self._addresses.http,
+            osc=self._addresses.osc,
+            oscquery=self._addresses.oscquery,
         )
 
     def _status(self) -> messages.Status:
@@ -183,6 +256,7 @@ class Bridge:
             jobs=self._jobs.active(),
             scenes=len(self._store.revisions()),
             uptime_s=round(self._clock() - self._started_s, 3),
+            store=self._budget.status,
         )
 
     def _scene_reply(self, kept: Kept) -> messages.SceneReply:
@@ -197,32 +271,61 @@ class Bridge:
         ]
         return messages.SceneReply(scene=kept.scene, revision=kept.revision, layers=layers)
 
+    def _set_transport(
+        self, message: Envelope, caller: Caller, request: messages.SetTransport
+    ) -> messages.Transport:
+        said = request.model_dump(exclude_none=True)
+        self._transport = self._transport.model_copy(update={**said, "set_by": caller.name})
+        self._announce("transport", "event.transport", self._transport, message.id)
+        return self._transport
+
     # --- changes ----------------------------------------------------------------------------------------
 
-    def _once(
-        self, message: Envelope, request: Strict, change: Callable[[Envelope, Strict], Accepted]
+    async def _once(
+        self,
+        message: Envelope,
+        caller: Caller,
+        request: Strict,
+        change: Callable[[Envelope, Caller, Strict], Awaitable[Accepted]],
     ) -> Accepted:
         """Sent twice, carried out once. The journal remembers edits beyond a restart, without their jobs."""
         known = self._accepted.get(message.id)
         if known is not None:
             if known[0] != request:
                 raise id_taken(message.id)
-            return known[1]
+            return await asyncio.shield(known[1])
         made = self._store.made_by(message.id, message.type, request)
         if made is not None:
-            return Accepted(scene=made.scene.id, revision=made.revision, stale=list(made.stale), jobs=[])
-        accepted = change(message, request)
-        self._accepted[message.id] = (request, accepted)
+            await self._disk.durable()
+            return _accepted(made)
+        reply: asyncio.Future[Accepted] = asyncio.get_running_loop().create_future()
+        self._accepted[message.id] = (request, reply)
+        try:
+            accepted = await change(message, caller, request)
+        except BaseException as error:
+            del self._accepted[message.id]
+            reply.set_exception(error)
+            reply.exception()  # nobody else may have waited for it
+            raise
+        reply.set_result(accepted)
         while len(self._accepted) > REPLIES_KEPT:
             self._accepted.popitem(last=False)
         return accepted
 
-    def _revise(self, message: Envelope, request: Strict) -> Accepted:
-        before, after, render = self._changed(request)
+    async def _revise(self, message: Envelope, caller: Caller, request: Strict) -> Accepted:
+        return await self._make(message, caller, request, self._changed(request))
+
+    async def _make(self, message: Envelope, caller: Caller, request: Strict, change: _Change) -> Accepted:
+        """The next revision: nothing else has a turn until it is written."""
+        before, after = change.before, change.after
         resounding = planner.resounding(before, after, self._model)
-        standings = [one for one in self._standing(after) if one.layer.id in resounding]
+        standings = []
+        if change.arrived is not None:
+            standings = self._standing_with(after, change.arrived)
+        elif resounding:
+            standings = [one for one in self._standing(after) if one.layer.id in resounding]
         stale = [one.layer.id for one in standings if one.stem != "fresh"]
-        wanted = planner.to_render(after, self._model, standings) if render else []
+        wanted = planner.to_render(after, self._model, standings) if change.render else []
 
         kept = self._store.keep(  # refusals come before this line, announcements after it
             after,
@@ -230,8 +333,13 @@ class Bridge:
             kind=message.type,
             request=request,
             stale=stale,
-            stems={one.layer.id: one.wanted for one in standings if one.stem == "fresh"},
+            stems={one.layer.id: one.take for one in standings if one.take and _plays_now(one, change)},
+            content_of=change.content_of,
+            redo=change.redo,
+            history=None if change.arrived is None else change.arrived.history,
+            takes=[] if change.arrived is None else change.arrived.takes,
         )
+        await self._disk.durable()
         revised = messages.SceneRevised(
             scene=after.id, revision=kept.revision, stale=stale, caused_by=message.id
         )
@@ -243,26 +351,56 @@ class Bridge:
             if layer not in _ids(after) or (layer in resounding and layer not in renewed)
         ]
         self._jobs.supersede(after.id, unwanted)
-        jobs = self._jobs.submit(after.id, kept.revision, wanted, message.id)
-        return Accepted(scene=after.id, revision=kept.revision, stale=stale, jobs=jobs)
+        jobs = self._jobs.submit(after.id, kept.revision, wanted, message.id, caller.name)
+        return _accepted(kept, jobs)
 
-    def _changed(self, request: Strict) -> tuple[Scene | None, Scene, bool]:
+    def _changed(self, request: Strict) -> _Change:
         if isinstance(request, messages.CreateScene):
             scene_id = request.scene.id
             if not self._store.exists(scene_id):
-                return None, request.scene, request.render
+                return _Change(None, request.scene, request.render)
             if not request.replace:
-                raise Refused(
-                    "exists",
-                    f"there is a scene '{scene_id}' already",
-                    remedy="Send replace: true to make this its next revision, or choose another id.",
-                )
-            return self._store.get(scene_id).scene, request.scene, request.render
+                raise _scene_exists(scene_id)
+            return _Change(self._store.get(scene_id).scene, request.scene, request.render)
+        if isinstance(request, messages.UndoScene | messages.RedoScene):
+            newest = self._store.get_base(request.scene, request.base_revision)
+            walk = undo.undo if isinstance(request, messages.UndoScene) else undo.redo
+            step = walk(newest, partial(self._store.get, request.scene))
+            return _Change(newest.scene, step.scene, request.render, step.content_of, step.redo)
         assert isinstance(request, EditScene | EditLayer | AddLayer | RemoveLayer | MoveLayer)
         before = self._store.get_base(request.scene, request.base_revision).scene
-        return before, apply(before, request), request.render
+        return _Change(before, apply(before, request), request.render)
 
-    def _render(self, message: Envelope, request: Strict) -> Accepted:
+    async def _import(self, message: Envelope, caller: Caller, request: Strict) -> Accepted:
+        assert isinstance(request, messages.ImportScene)
+        source = message.binary[0] if request.path is None else self.access.file(request.path)
+        async with self._archives.opened(request, source) as arrived:
+            scene, before = arrived.scene, None
+            if self._store.exists(scene.id):
+                if not request.replace:
+                    raise _scene_exists(scene.id)
+                before = self._store.get(scene.id).scene
+            change = _Change(before, scene, request.render, arrived.content_of, arrived.redo, arrived)
+            accepted = await self._make(message, caller, request, change)
+        self._budget.grew()
+        return accepted
+
+    async def _with_hash(
+        self, request: messages.ImportScene, binary: tuple[bytes, ...]
+    ) -> messages.ImportScene:
+        """The request with the hash of what came behind it, so that sending it twice can be told from sending
+        another archive. Raises `Refused` (`invalid`)."""
+        expected = 0 if request.path is not None else 1
+        if len(binary) != expected:
+            what = f"one binary frame with the archive, or its path; got {len(binary)} frames"
+            finding = Finding(field="$.path", expected=what, got=shown(request.path))
+            raise Refused("invalid", "there is no one archive to import", findings=[finding])
+        if request.path is not None or request.sha256 is not None:
+            return request  # a hash that was sent is checked when the archive is opened
+        digest = await asyncio.to_thread(hashlib.sha256, binary[0])
+        return request.model_copy(update={"sha256": digest.hexdigest()})
+
+    async def _render(self, message: Envelope, caller: Caller, request: Strict) -> Accepted:
         assert isinstance(request, messages.RenderScene)
         kept = self._store.get(request.scene)
         chosen = _ids(kept.scene)
@@ -271,23 +409,30 @@ class Bridge:
         standings = [one for one in self._standing(kept.scene) if one.layer.id in chosen]
         wanted = planner.to_render(kept.scene, self._model, standings)
         stale = [one.layer.id for one in standings if one.stem != "fresh"]
-        jobs = self._jobs.submit(kept.scene.id, kept.revision, wanted, message.id)
+        jobs = self._jobs.submit(kept.scene.id, kept.revision, wanted, message.id, caller.name)
         return Accepted(scene=kept.scene.id, revision=kept.revision, stale=stale, jobs=jobs)
 
     # --- delivery ---------------------------------------------------------------------------------------
 
     async def _deliver(self, request: messages.DeliverScene) -> _Answer:
+        await self._disk.durable()
         kept = self._store.get(request.scene)
-        standings = self._standing(kept.scene)
-        rate_hz, channels = delivery.check_order(
-            request, standings, kept, self._model, self._config.delivery_bytes
+        order = delivery.order_for(
+            request,
+            kept,
+            self._standing(kept.scene),
+            self._store.take,
+            self._model,
+            software=f"Stemscape {self._version}",
+            limit_bytes=self._config.delivery_bytes,
         )
-        takes = {one.layer.id: self._store.take(one.take) for one in standings if one.take is not None}
-        order = delivery.Order(kept, standings, takes, rate_hz, channels, request.bit_depth)
-        generated_by = f"Stemscape {self._version}, model {self._model.name}; made by a machine"
-        async with self._deliveries:
+        folder = None if request.folder is None else self.access.folder(request.folder)
+        async with self._reading_takes(take.id for take in order.takes.values()), self._deliveries:
             try:
-                parcel = await asyncio.to_thread(delivery.pack, order, self._audio, generated_by)
+                if request.hand_off == "frames":
+                    parcel = await asyncio.to_thread(delivery.pack, order, self._audio)
+                else:
+                    parcel = await asyncio.to_thread(delivery.write, order, self._audio, self._files, folder)
             except delivery.DamagedTake as damaged:
                 log.error("%s", damaged)
                 self._store.forget_take(damaged.take)
@@ -296,12 +441,54 @@ class Bridge:
                     f"the stored audio of layer '{damaged.layer}' is damaged",
                     remedy=f"Send scene.render for '{request.scene}': it makes the same sound again.",
                 ) from damaged
+        self._budget.grew()
         return _Answer(parcel.delivery, parcel.frames)
+
+    @asynccontextmanager
+    async def _reading_takes(self, takes: Iterable[str]) -> AsyncIterator[None]:
+        """Their audio stays, however long it is read."""
+        reading = Counter(takes)
+        self._reading += reading
+        try:
+            yield
+        finally:
+            self._reading -= reading
+
+    def _takes_in_use(self) -> set[str]:
+        return self._jobs.takes() | set(self._reading)
+
+    async def _keep_receipts(self) -> None:
+        """Brings the receipts of deliveries to the journal: behind them, so that none waits for the disk."""
+        while (news := self._files.news(RECEIPTS_AT_ONCE)).new or news.gone:
+            self._store.keep_receipts(news.new, news.gone)
+            await self._disk.durable()
+
+    async def _export(self, request: messages.ExportScene) -> _Answer:
+        await self._disk.durable()
+        folder = None if request.folder is None else self.access.folder(request.folder)
+        async with self._deliveries:
+            try:
+                parcel = await self._archives.export(request, folder)
+            except delivery.DamagedTake as damaged:
+                log.error("%s", damaged)
+                self._store.forget_take(damaged.take)
+                raise Refused(
+                    "not_rendered",
+                    f"stored audio of scene '{request.scene}' is damaged",
+                    remedy=f"Send scene.render for '{request.scene}', then export it again.",
+                ) from damaged
+        self._budget.grew()
+        return _Answer(parcel.exported, parcel.frames)
 
     # --- inside -----------------------------------------------------------------------------------------
 
     def _standing(self, scene: Scene) -> list[Standing]:
         return planner.standing(scene, self._model, self._store.takes, self._store.stems(scene.id))
+
+    def _standing_with(self, scene: Scene, arrived: Arrived) -> list[Standing]:
+        """How its layers stand once the takes that came with it are here."""
+        takes = self._store.takes | {take.id for take in arrived.takes}
+        return planner.standing(scene, self._model, takes, {**self._store.stems(scene.id), **arrived.stems})
 
     def _with_newest(self, message: Envelope, failure: Failure) -> Failure:
         """A conflict carries the newest scene, so that the sender can look and edit again."""
@@ -313,6 +500,15 @@ class Bridge:
     def _announce(self, topic: str, kind: str, content: BaseModel, cause: str) -> None:
         self._publish(topic, envelope_for(kind, content, parent=cause, session=self.session))
 
+    async def _write_back(self) -> None:
+        self._store.write_back()
+
+    async def _tell_alive(self) -> None:
+        uptime_s = round(self._clock() - self._started_s, 3)
+        beat = messages.Heartbeat(session=self.session, uptime_s=uptime_s, worker=self._worker.status.state)
+        self._announce("engine", "event.heartbeat", beat, "")
+        await self._keep_receipts()
+
     async def _hear(self, message: Envelope) -> None:
         self._jobs.heard(message)
 
@@ -320,11 +516,35 @@ class Bridge:
         self._jobs.worker_changed(status)
 
 
+def _plays_now(one: Standing, change: _Change) -> bool:
+    """Whether the layer's stem has to be noted: it is fresh, or came with the scene."""
+    return one.stem == "fresh" or change.arrived is not None
+
+
+def _scene_exists(scene_id: str) -> Refused:
+    return Refused(
+        "exists",
+        f"there is a scene '{scene_id}' already",
+        remedy="Send replace: true to make this its next revision, or choose another id.",
+    )
+
+
+def _accepted(kept: Kept, jobs: Sequence[messages.JobStatus] = ()) -> Accepted:
+    return Accepted(
+        scene=kept.scene.id,
+        revision=kept.revision,
+        stale=list(kept.stale),
+        jobs=list(jobs),
+        content_of=kept.content_of,
+    )
+
+
 def _ids(scene: Scene) -> list[str]:
     return [layer.id for layer in scene.layers]
 
 
-def _version() -> str:
+def version() -> str:
+    """Of the installed package."""
     try:
         return importlib.metadata.version("stemscape")
     except importlib.metadata.PackageNotFoundError:

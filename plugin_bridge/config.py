@@ -18,6 +18,10 @@ from scene_schema.errors import Finding, Refused, shown
 REQUEST_PORT: Final = 47710
 CONTROL_PORT: Final = 47711
 EVENT_PORT: Final = 47712
+HTTP_PORT: Final = 47713
+OSC_PORT: Final = 47714  # UDP and TCP
+OSCQUERY_PORT: Final = 47715
+TOKEN_CHARS: Final = 16  # fewer are guessed
 
 
 def default_data_dir() -> Path:
@@ -40,9 +44,18 @@ class BridgeConfig:
     request_port: int = REQUEST_PORT
     control_port: int = CONTROL_PORT
     event_port: int = EVENT_PORT
+    http_port: int | None = HTTP_PORT  # None: this door stays shut; the same for the next two
+    osc_port: int | None = OSC_PORT
+    oscquery_port: int | None = OSCQUERY_PORT  # only with OSC
     data_dir: Path = field(default_factory=default_data_dir)
     model: str = "compact"
     worker_threads: int = field(default_factory=default_threads)
+    token: str | None = None  # for HTTP, WebSocket and OSC over TCP; without one, loopback only
+    keys: Path | None = None  # folder of CURVE certificates for ZeroMQ; without one, loopback only
+    projects: tuple[Path, ...] = ()  # folders that deliveries may be written into
+    origins: tuple[str, ...] = ()  # web pages' origins that may use the HTTP door, beside the engine's own
+    udp_anywhere: bool = False  # OSC over UDP, which has no token, also on an address that is not loopback
+    announce: bool = False  # tell the local network by mDNS where the doors are
     private: bool = False  # ends when its standard input closes, so it never outlives who started it
 
     backoff_first_s: float = 0.1  # a worker that died is started again after this, doubling up to
@@ -50,27 +63,45 @@ class BridgeConfig:
     worker_exit_s: float = 5.0  # how long a worker may take to end when asked, before it is killed
     cancel_s: float = 60.0  # a render that does not stop within this has hung, and costs its worker its life
     linger_s: float = 0.5  # how long closing sockets may go on sending
+    heartbeat_s: float = 5.0
+    tidy_s: float = 2.0  # how often the journal's log is written back, before it is long enough to be felt
     step_interval_s: float = 0.02  # events of sampling steps come no closer together
 
     deliveries: int = 2  # at once; each holds all its files in memory
     delivery_bytes: int = 2**30
+    audio_bytes: int = 20 * 2**30  # of takes and own deliveries on disk; what is not in use goes beyond it
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine reaches the doors."""
+        return is_loopback(self.host)
 
     def __post_init__(self) -> None:
-        if not _is_loopback(self.host):
+        if not self.is_loopback and (self.keys is None or self.token is None):
             raise _refused(
                 "host",
-                "a loopback address such as 127.0.0.1",
+                "a loopback address such as 127.0.0.1, or keys and a token beside it",
                 self.host,
-                "Anyone who reaches another address could use this engine: there are no keys yet.",
+                "Anyone who reaches another address could use this engine: make keys with `stemscape keys` "
+                "and give --keys FOLDER and --token FILE.",
             )
-        for name in ("request_port", "control_port", "event_port"):
-            if not 0 <= getattr(self, name) <= 65_535:
-                raise _refused(name, "a port from 0 (any free one) to 65535", getattr(self, name))
+        for name in ("request_port", "control_port", "event_port", "http_port", "osc_port", "oscquery_port"):
+            port = getattr(self, name)
+            if port is not None and not 0 <= port <= 65_535:
+                raise _refused(name, "a port from 0 (any free one) to 65535", port)
+        if self.token is not None and len(self.token) < TOKEN_CHARS:
+            raise _refused("token", f"at least {TOKEN_CHARS} characters", "•" * len(self.token))
+        for project in self.projects:
+            if not project.is_dir():
+                raise _refused("projects", "folders that exist", str(project))
+        if self.audio_bytes < 0:
+            raise _refused("audio_bytes", "no less than nothing", self.audio_bytes)
         if self.worker_threads < 1:
             raise _refused("worker_threads", "at least 1", self.worker_threads)
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether an address is this machine's own."""
     try:
         return ipaddress.IPv4Address(host).is_loopback
     except ValueError:

@@ -17,7 +17,9 @@ import numpy as np
 from pydantic import BaseModel
 
 from engine.audio import peak_db, rms_db
+from engine.loudness import measure
 from plugin_bridge import planner
+from plugin_bridge.access import Caller
 from plugin_bridge.audio_store import Audio, AudioStore
 from plugin_bridge.config import BridgeConfig
 from plugin_bridge.guard import guarded
@@ -76,7 +78,9 @@ class JobDesk:
         worker: Worker,
         announce: Announce,
         clock: Callable[[], float],
+        when_kept: Callable[[], None] = lambda: None,
     ) -> None:
+        self._when_kept = when_kept  # told after every new take
         self._config = config
         self._model = model
         self._store = store
@@ -97,8 +101,11 @@ class JobDesk:
 
     # --- what clients ask -------------------------------------------------------------------------------
 
-    def submit(self, scene: str, revision: int, wanted: Sequence[Standing], cause: str) -> list[JobStatus]:
-        """Jobs that will make these layers fresh; ones on their way already are returned, not doubled."""
+    def submit(
+        self, scene: str, revision: int, wanted: Sequence[Standing], cause: str, owner: str
+    ) -> list[JobStatus]:
+        """Jobs that will make these layers fresh; ones on their way already are returned, not doubled, and
+        get `owner` for one more."""
         taken: list[str] = []
         for one in wanted:
             job = RenderJob(
@@ -108,10 +115,18 @@ class JobDesk:
             self._carry_out(decision)
             if kept is job:
                 self._statuses[job.id] = JobStatus(
-                    job=job.id, scene=scene, layer=job.layer, revision=revision, state="queued"
+                    job=job.id,
+                    scene=scene,
+                    layer=job.layer,
+                    revision=revision,
+                    state="queued",
+                    owners=[owner],
                 )
                 self._causes[job.id] = cause
                 self._tell(job.id)
+            elif owner not in (known := self._statuses[kept.id]).owners:
+                owners = [*known.owners, owner]
+                self._statuses[kept.id] = known.model_copy(update={"owners": owners})
             taken.append(kept.id)
         statuses = [self.get(job_id) for job_id in taken]
         self._positions = self._queue.positions()
@@ -124,9 +139,16 @@ class JobDesk:
             self._carry_out(self._queue.supersede(scene, layer))
         self._pump()
 
-    def cancel(self, job_id: str) -> JobStatus:
-        """Asks a job to stop, and returns how it stands now. Raises `Refused` (`not_found`)."""
-        self.get(job_id)
+    def cancel(self, job_id: str, caller: Caller) -> JobStatus:
+        """Asks a job to stop, and returns how it stands now. Raises `Refused` (`not_found`, `denied`)."""
+        status = self.get(job_id)
+        if not caller.may_cancel(status.owners):
+            log.warning("%s may not cancel job %s of %s", shown(caller.name), job_id, status.owners)
+            raise Refused(
+                "denied",
+                f"job {shown(job_id)} belongs to {', '.join(status.owners)}",
+                remedy="Only they cancel it, and operators: send the operator's token as well.",
+            )
         self._carry_out(self._queue.cancel(job_id))
         self._pump()
         return self.get(job_id)
@@ -152,6 +174,10 @@ class JobDesk:
         """Every job on its way, in order."""
         outlook = self._outlook()
         return [self._seen(self._statuses[job.id], outlook) for job in self._queue.jobs()]
+
+    def takes(self) -> set[str]:
+        """The takes that jobs on their way make or wait for."""
+        return {job.take for job in self._queue.jobs()}
 
     async def close(self) -> None:
         """Ends every job; takes that are being written are still kept."""
@@ -226,7 +252,11 @@ class JobDesk:
 
     async def _keep(self, job: RenderJob, done: RenderDone, binary: tuple[bytes, ...]) -> Take:
         take = await asyncio.to_thread(_write, self._audio, self._model, job, done, binary)
-        self._store.add_take(take, job.scene, self._stems_made(job))
+        try:
+            self._store.add_take(take, job.scene, self._stems_made(job))
+        finally:
+            self._audio.release(take.audio_sha256)
+        self._when_kept()
         return take
 
     def _stems_made(self, job: RenderJob) -> dict[str, str]:
@@ -366,6 +396,7 @@ def _write(
     if not np.isfinite(samples).all():
         raise _not_sane("there are samples that are not numbers")
     samples = samples.astype(np.float32, copy=False)
+    loudness = measure(samples, done.rate_hz)  # here once, so that no delivery of the whole take waits for it
     return Take(
         id=job.take,
         request=job.request,
@@ -376,6 +407,8 @@ def _write(
         peak_db=peak_db(samples),
         rms_db=rms_db(samples),
         rendered_s=done.rendered_s,
+        loudness_lufs=loudness.integrated_lufs,
+        true_peak_db=loudness.true_peak_db,
     )
 
 

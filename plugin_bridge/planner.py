@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from scene_schema.capabilities import Capabilities, check_supported
 from scene_schema.identity import identity
@@ -16,6 +16,10 @@ from scene_schema.rendering import RenderRequest, request_for
 from scene_schema.scene import Layer, Scene
 
 Stem = Literal["fresh", "stale", "missing"]
+
+
+HEARD_OF_SCENE: Final = ("id", "duration_s", "tempo", "chords")
+"""The fields of a scene that a layer's request depends on."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +61,17 @@ def standing(
 
 def resounding(before: Scene | None, after: Scene, model: Capabilities) -> set[str]:
     """The layers that ask for another sound than before; new layers are among them, removed ones not."""
-    old = {} if before is None else {one.id: request_for(before, one, model) for one in before.layers}
-    return {one.id for one in after.layers if old.get(one.id) != request_for(after, one, model)}
+    if before is None:
+        return {one.id for one in after.layers}
+    old = {one.id: one for one in before.layers}
+    # Most edits touch one layer: what is the same in the same scene need not be asked what it sounds like.
+    same = all(getattr(before, name) == getattr(after, name) for name in HEARD_OF_SCENE)
+    changed = [one for one in after.layers if not same or old.get(one.id) != one]
+    return {
+        one.id
+        for one in changed
+        if one.id not in old or request_for(before, old[one.id], model) != request_for(after, one, model)
+    }
 
 
 def to_render(scene: Scene, model: Capabilities, standings: Iterable[Standing]) -> list[Standing]:

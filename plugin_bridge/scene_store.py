@@ -1,4 +1,4 @@
-"""Scenes by revision, takes, and the stem of each layer. An acknowledged edit is in the journal.
+"""Scenes by revision, takes, the stem of each layer, receipts. An acknowledged edit is in the journal.
 
 Reads and writes values through the journal; knows no messages, queue or audio.
 """
@@ -6,13 +6,13 @@ Reads and writes values through the journal; knows no messages, queue or audio.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel
 
-from plugin_bridge.journal import Journal, Row
+from plugin_bridge.journal import Batch, History, Journal, Past, ReceiptRow, Row, TakeRow
 from scene_schema.errors import Refused, shown
 from scene_schema.rendering import Take
 from scene_schema.scene import Scene
@@ -20,21 +20,28 @@ from scene_schema.scene import Scene
 
 @dataclass(frozen=True)
 class Kept:
-    """One revision of a scene, and which layers it made stale."""
+    """One revision of a scene, which layers it made stale, and where it stands among undos: see `undo`."""
 
     scene: Scene
     revision: int
     stale: tuple[str, ...] = ()
+    content_of: int | None = None
+    redo: int | None = None
 
 
 class SceneStore:
-    """All scenes of one data folder. Nothing is changed in memory before the journal has it."""
+    """All scenes of one data folder. Revisions are on disk after the next `commit`, takes at once."""
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
         self._newest = journal.newest_revisions()
         self._read: dict[str, Kept] = {}  # the newest revision of scenes that were asked for
-        self.takes = journal.take_ids()
+        self._audio_of = journal.audio_of_takes()  # take → hash of its audio
+        self.takes = set(self._audio_of)
+        self.losses = 0  # batches that never reached the disk: what was read meanwhile may not be so
+        self._takes_of: dict[str, tuple[str, ...]] = {}  # the other way
+        self._turn_over()
+        journal.when_lost = self._look_again
 
     def revisions(self) -> dict[str, int]:
         """Every scene's id with its newest revision."""
@@ -52,18 +59,18 @@ class SceneStore:
                 "not_found", f"there is no scene '{scene_id}'", remedy=f"Scenes there are: {known}."
             )
         if revision is not None and revision != newest:
-            row = self._journal.revision(scene_id, revision)
+            row = self._journal.revision(scene_id, revision) if revision < newest else None
             if row is None:
                 raise Refused(
                     "not_found",
                     f"scene '{scene_id}' has no revision {revision}",
                     remedy=f"Its revisions are 1 to {newest}.",
                 )
-            return _kept(row)
+            return kept_of(row)
         if scene_id not in self._read:
             row = self._journal.revision(scene_id, newest)
             assert row is not None, f"the journal lost revision {newest} of {scene_id}"
-            self._read[scene_id] = _kept(row)
+            self._read[scene_id] = kept_of(row)
         return self._read[scene_id]
 
     def get_base(self, scene_id: str, base_revision: int | None) -> Kept:
@@ -78,6 +85,22 @@ class SceneStore:
             )
         return kept
 
+    def rows(self, scene_id: str, first: int, last: int) -> list[Row]:
+        """Revisions as the journal has them, for `kept_of` to read: many at once are work for a thread."""
+        return self._journal.rows(scene_id, first, last)
+
+    def new_history(self) -> History:
+        """For revisions that come from elsewhere; nobody sees them before `keep` is given it."""
+        return self._journal.new_history()
+
+    def add_past(self, history: History, past: Sequence[Past]) -> History:
+        """Writes some more of a history, durable after the next `commit`; returns it, longer than before."""
+        return self._journal.add_past(history, past)
+
+    def remove_past(self, history: History, above: int) -> None:
+        """Takes back what was written of a history above a number, unless it belongs to a scene."""
+        self._journal.remove_past(history, above)
+
     def made_by(self, request_id: str, kind: str, request: BaseModel) -> Kept | None:
         """The revision that this very message already made.
 
@@ -88,7 +111,7 @@ class SceneStore:
             return None
         if row.request != _as_text(kind, request):
             raise id_taken(request_id)
-        return _kept(row)
+        return kept_of(row)
 
     def keep(
         self,
@@ -99,21 +122,67 @@ class SceneStore:
         request: BaseModel,
         stale: list[str],
         stems: Mapping[str, str],
+        content_of: int | None = None,
+        redo: int | None = None,
+        history: History | None = None,
+        takes: Sequence[Take] = (),
     ) -> Kept:
-        """Writes the next revision, durable when this returns. `stems`: layers that are fresh now."""
-        kept = Kept(scene, self._newest.get(scene.id, 0) + 1, tuple(stale))
+        """Writes the next revision, durable after the next `commit`. `stems`: layers that are fresh now.
+
+        Where a scene comes from elsewhere, its `history` becomes the revisions before this one, behind those
+        that are here, and its `takes` are kept. `content_of` and `redo` are then numbers among its own.
+        """
+        revision = self._newest.get(scene.id, 0) + 1
+        if history is not None:
+            content_of, redo = _moved(content_of, revision - 1), _moved(redo, revision - 1)
+            revision += history.length
+        kept = Kept(scene, revision, tuple(stale), content_of, redo)
         row = Row(
             scene=scene.id,
-            revision=kept.revision,
+            revision=revision,
             request_id=request_id,
             request=_as_text(kind, request),
             snapshot=scene.model_dump_json(),
             stale=json.dumps(stale),
+            content_of=content_of,
+            redo=redo,
         )
-        self._journal.add_revision(row, {layer.id for layer in scene.layers}, stems)
+        new = [take for take in takes if take.id not in self.takes]
+        layers = {layer.id for layer in scene.layers}
+        self._journal.add_revision(row, layers, stems, [_take_row(take) for take in new], history)
         self._newest[scene.id] = kept.revision
         self._read[scene.id] = kept
+        for take in new:
+            self._know(take)
         return kept
+
+    @property
+    def batch(self) -> Batch | None:
+        """What is not yet on disk."""
+        return self._journal.batch
+
+    def commit(self) -> None:
+        """Puts all revisions on disk. Raises sqlite3.Error where that fails: then they were never made."""
+        self._journal.commit()
+
+    def write_back(self) -> None:
+        """See `Journal.write_back`."""
+        self._journal.write_back()
+
+    def _look_again(self) -> None:
+        """What the journal lost, we forget."""
+        self.losses += 1
+        self._newest = self._journal.newest_revisions()
+        self._read.clear()
+        self._audio_of = self._journal.audio_of_takes()
+        self.takes.clear()
+        self.takes.update(self._audio_of)
+        self._turn_over()
+
+    def _turn_over(self) -> None:
+        self._takes_of = {}
+        for take_id, audio in self._audio_of.items():
+            self._takes_of[audio] = (*self._takes_of.get(audio, ()), take_id)
 
     def stems(self, scene_id: str) -> dict[str, str]:
         """Layer id → the take that last played for it."""
@@ -125,8 +194,8 @@ class SceneStore:
 
     def add_take(self, take: Take, scene_id: str, stems: Mapping[str, str]) -> None:
         """Keeps a take for ever, and makes it the stem of the layers in `stems`."""
-        self._journal.add_take(take.id, take.model_dump_json(), scene_id, stems)
-        self.takes.add(take.id)
+        self._journal.add_take(_take_row(take), scene_id, stems)
+        self._know(take)
 
     def take(self, take_id: str) -> Take:
         """Raises `Refused` (`not_found`)."""
@@ -138,7 +207,43 @@ class SceneStore:
     def forget_take(self, take_id: str) -> None:
         """Lets go of a take whose audio is lost, so that it can be rendered again."""
         self._journal.remove_take(take_id)
+        self._unlearn(take_id)
+
+    def forget_takes(self, take_ids: Collection[str]) -> None:
+        """Lets go of takes that nobody needs, durable after the next `commit`: their files may go then."""
+        self._journal.remove_takes(take_ids)
+        for take_id in take_ids:
+            self._unlearn(take_id)
+
+    def takes_of(self, audio_sha256: str) -> Collection[str]:
+        """The takes whose sound this is; several requests may have made the same."""
+        return self._takes_of.get(audio_sha256, ())
+
+    def playing(self, take_ids: Collection[str]) -> set[str]:
+        """Those of the takes that are the stem of a layer of any scene."""
+        return self._journal.playing(take_ids)
+
+    def receipts(self) -> list[ReceiptRow]:
+        """The receipts of delivered files."""
+        return self._journal.receipts()
+
+    def keep_receipts(self, new: Sequence[ReceiptRow], gone: Sequence[tuple[str, str]]) -> None:
+        """Keeps some and forgets others (folder, key), durable after the next `commit`."""
+        self._journal.put_receipts(new, gone)
+
+    def _know(self, take: Take) -> None:
+        self._unlearn(take.id)
+        self.takes.add(take.id)
+        self._audio_of[take.id] = take.audio_sha256
+        self._takes_of[take.audio_sha256] = (*self.takes_of(take.audio_sha256), take.id)
+
+    def _unlearn(self, take_id: str) -> None:
         self.takes.discard(take_id)
+        audio = self._audio_of.pop(take_id, None)
+        if audio is not None:
+            left = tuple(one for one in self._takes_of.pop(audio) if one != take_id)
+            if left:
+                self._takes_of[audio] = left
 
 
 def id_taken(request_id: str) -> Refused:
@@ -150,9 +255,20 @@ def id_taken(request_id: str) -> Refused:
     )
 
 
-def _kept(row: Row) -> Kept:
+def _moved(revision: int | None, by: int) -> int | None:
+    """A revision's number once others came before it."""
+    return None if revision is None else revision + by
+
+
+def kept_of(row: Row) -> Kept:
+    """The revision in a row of the journal."""
     stale: list[Any] = json.loads(row.stale)
-    return Kept(Scene.model_validate_json(row.snapshot), row.revision, tuple(stale))
+    scene = Scene.model_validate_json(row.snapshot)
+    return Kept(scene, row.revision, tuple(stale), row.content_of, row.redo)
+
+
+def _take_row(take: Take) -> TakeRow:
+    return TakeRow(take.id, take.model_dump_json(), take.audio_sha256)
 
 
 def _as_text(kind: str, request: BaseModel) -> str:

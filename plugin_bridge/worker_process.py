@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -32,8 +34,29 @@ Heard = Callable[[Envelope], Awaitable[None]]
 Changed = Callable[[WorkerStatus], Awaitable[None]]
 State = Literal["starting", "loading", "ready", "rendering", "lost", "failed", "stopped"]
 
+FOLDER: Final = "stemscape"  # its socket's, followed by our process id
 _IPC_CHARS: Final = 90  # the kernel takes 104 to 108 in a socket's path
 _LAST_WORDS_S: Final = 0.1  # what a worker said just before it ended may still be on its way
+
+
+def clear_leftovers(folder: Path) -> None:
+    """Removes the socket folders of bridges that were killed; each has a process id in its name."""
+    for path in folder.glob(f"{FOLDER}-*-*"):
+        pid = path.name.split("-")[1]
+        if pid.isdigit() and not _is_alive(int(pid)):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _is_alive(pid: int) -> bool:
+    if sys.platform == "win32":
+        return True  # there os.kill ends a process instead of asking for it
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        pass  # somebody else's, or no number of a process: leave it alone
+    return True
 
 
 class WorkerProcess:
@@ -44,7 +67,9 @@ class WorkerProcess:
         self._model = model
         self._status = WorkerStatus(state="starting")
         self._context = zmq.asyncio.Context()
-        self._folder = tempfile.TemporaryDirectory(prefix="stemscape-", ignore_cleanup_errors=True)
+        clear_leftovers(Path(tempfile.gettempdir()))
+        name = f"{FOLDER}-{os.getpid()}-"
+        self._folder = tempfile.TemporaryDirectory(prefix=name, ignore_cleanup_errors=True)
         self._socket: zmq.asyncio.Socket | None = None
         self._route = b""
         self._child: subprocess.Popen[bytes] | None = None

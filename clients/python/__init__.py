@@ -1,6 +1,7 @@
 """The Python SDK: `Client` blocks, `AsyncClient` awaits, `LocalEngine` is an engine of one's own."""
 
 from clients.python.client import AsyncClient, Rendered
+from clients.python.credentials import Credentials
 from clients.python.deliver_files import Delivered
 from clients.python.errors import EngineDidNotStart, EngineLost, StillRendering
 from clients.python.event_stream import EventStream
@@ -12,6 +13,7 @@ __all__ = [
     "Client",
     "AsyncClient",
     "LocalEngine",
+    "Credentials",
     "Rendered",
     "Delivered",
     "Event",

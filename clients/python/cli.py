@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib import metadata
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, cast
+from typing import Annotated, Any, Final, cast
 
 import typer
 import typer.core
@@ -28,7 +28,7 @@ from clients.python.sync_client import Client
 from scene_schema.documents import scene_from_yaml, scene_to_yaml
 from scene_schema.edits import EditLayer, apply
 from scene_schema.errors import Finding, Refused
-from scene_schema.limits import RATE_HZ
+from scene_schema.limits import BARS, RATE_HZ, TARGET_LUFS
 from scene_schema.messages import Accepted
 from scene_schema.scene import Scene
 
@@ -69,9 +69,17 @@ PrivateModel = Annotated[
     str | None, typer.Option("--model", help="Start a private engine with this model for this command.")
 ]
 SceneFile = Annotated[Path, typer.Argument(metavar="SCENE.yaml", help="A scene document.")]
+KnownScene = Annotated[
+    str,
+    typer.Argument(metavar="SCENE", help="A scene's id in the running engine, or its document."),
+]
 Out = Annotated[Path | None, typer.Option("--out", help="Folder for the WAV files; left out, <scene>_out.")]
 RateHz = Annotated[int, typer.Option("--rate-hz", help=f"One of {', '.join(map(str, RATE_HZ))}.")]
 BitDepth = Annotated[int, typer.Option("--bit-depth", help="16 (dithered), 24, or 32 (float).")]
+Flac = Annotated[bool, typer.Option("--flac", help="FLAC files; 16 or 24 bit.")]
+Bars = Annotated[int | None, typer.Option("--bars", help="Cut to so many bars, from the first downbeat on.")]
+Loop = Annotated[bool, typer.Option("--loop", help="Files that begin again without a seam.")]
+Lufs = Annotated[float | None, typer.Option("--lufs", help="Integrated loudness of the mix.")]
 
 
 def main() -> None:
@@ -107,19 +115,65 @@ def _root(
 def serve(
     model: Annotated[str, typer.Option(help="The model to load.")] = "compact",
     data_dir: Annotated[Path | None, typer.Option(help="Where scenes and takes are kept.")] = None,
-    port: Annotated[int | None, typer.Option(help="First of three ports; 0 takes free ones.")] = None,
+    port: Annotated[int | None, typer.Option(help="First of six ports; 0 takes free ones.")] = None,
+    http_port: Annotated[str | None, typer.Option(help="Of HTTP and WebSocket; 0: any; or off.")] = None,
+    osc_port: Annotated[str | None, typer.Option(help="Of OSC, UDP and TCP; 0: any; or off.")] = None,
+    oscquery_port: Annotated[str | None, typer.Option(help="Of OSCQuery; 0: any; or off.")] = None,
+    project: Annotated[
+        list[Path] | None, typer.Option(help="Deliveries may be written below it; repeat for more.")
+    ] = None,
+    origin: Annotated[
+        list[str] | None, typer.Option(help="A web page's origin that may ask; repeat for more.")
+    ] = None,
+    host: Annotated[str | None, typer.Option(help="Off loopback --keys and --token are needed.")] = None,
+    keys: Annotated[Path | None, typer.Option(help="CURVE keys, made by `stemscape keys`.")] = None,
+    token: Annotated[Path | None, typer.Option(help="File with the token of HTTP and OSC over TCP.")] = None,
+    audio_budget: Annotated[
+        float | None, typer.Option(help="GiB of disk for takes and deliveries; left out, 20.")
+    ] = None,
+    udp_anywhere: Annotated[bool, typer.Option("--udp-anywhere", help="OSC over UDP off loopback.")] = False,
+    announce: Annotated[bool, typer.Option(help="Tell by mDNS where the doors are.")] = True,
     as_json: Json = False,
 ) -> None:
     """Run the engine here, until Ctrl-C."""
     command = [sys.executable, "-m", "plugin_bridge", "--model", model]
-    command += [] if data_dir is None else ["--data-dir", str(data_dir)]
-    command += [] if port is None else ["--port", str(port)]
+    given: dict[str, object] = {
+        "--data-dir": data_dir,
+        "--port": port,
+        "--http-port": http_port,
+        "--osc-port": osc_port,
+        "--oscquery-port": oscquery_port,
+        "--host": host,
+        "--keys": keys,
+        "--token": token,
+        "--audio-budget": audio_budget,
+    }
+    for option, value in given.items():
+        command += [] if value is None else [option, str(value)]
+    for option, values in {"--project": project, "--origin": origin}.items():
+        for one in values or ():
+            command += [option, str(one)]
+    command += ["--udp-anywhere"] if udp_anywhere else []
+    command += [] if announce else ["--no-announce"]
     command += ["--json"] if as_json else []
     if os.name == "posix":
         sys.stdout.flush()
         os.execv(sys.executable, command)  # noqa: S606 - this process becomes the engine
     with suppress(KeyboardInterrupt):
         raise typer.Exit(subprocess.call(command))
+
+
+@app.command()
+def keys(
+    folder: Annotated[Path, typer.Argument(help="Where the engine's and its clients' keys are kept.")],
+    client: Annotated[str, typer.Option(help="The client's name.")] = "client",
+) -> None:
+    """Make CURVE keys, so that ZeroMQ clients on other machines may come in."""
+    command = [sys.executable, "-m", "plugin_bridge", "--keys", str(folder), "--make-keys", client]
+    status = subprocess.call(command)
+    if status == 0:
+        Screen(as_json=False).next(f"stemscape serve --host ADDRESS --keys {folder} --token FILE")
+    raise typer.Exit(status)
 
 
 @app.command()
@@ -159,6 +213,10 @@ def render(
     out: Out = None,
     rate_hz: RateHz = 48_000,
     bit_depth: BitDepth = 24,
+    flac: Flac = False,
+    bars: Bars = None,
+    loop: Loop = False,
+    lufs: Lufs = None,
     address: Address = None,
     model: PrivateModel = None,
     as_json: Json = False,
@@ -166,14 +224,14 @@ def render(
     """Render a scene document to one WAV for each layer, their mix and a manifest."""
     screen = Screen(as_json)
     with screen.errors(), _ending_in_order():
-        _check_format(rate_hz, bit_depth)
+        asked = _asked(rate_hz, bit_depth, flac, bars, loop, lufs)
         read = read_scene(scene)
         folder = out or Path(f"{read.id}_out")
         _check_folder(folder)
         with any_engine(screen, address, model) as chosen:
             chosen.client.create_scene(read, replace=True)
             _render(chosen.client, chosen.client.start_render(read.id), screen)
-            delivered = _deliver(chosen.client, read.id, folder, rate_hz, bit_depth, screen)
+            delivered = _deliver(chosen.client, read.id, folder, asked, screen)
             screen.result(_delivered(delivered, chosen))
         _say_delivered(delivered, screen)
         first = read.layers[0].id if read.layers else "LAYER"
@@ -207,6 +265,10 @@ def edit(
     out: Out = None,
     rate_hz: RateHz = 48_000,
     bit_depth: BitDepth = 24,
+    flac: Flac = False,
+    bars: Bars = None,
+    loop: Loop = False,
+    lufs: Lufs = None,
     address: Address = None,
     model: PrivateModel = None,
     as_json: Json = False,
@@ -230,7 +292,7 @@ def edit(
         if not changes:
             finding = Finding(field="$.changes", expected="at least one field, such as --caption", got="none")
             raise Refused("invalid", "this edit changes nothing", findings=[finding])
-        _check_format(rate_hz, bit_depth)
+        asked = _asked(rate_hz, bit_depth, flac, bars, loop, lufs)
         document = _document(scene)
         read = None if document is None else read_scene(document)
         scene_id = scene if read is None else read.id
@@ -247,7 +309,7 @@ def edit(
                 edited = client.get_scene(scene_id, accepted.revision).scene
                 write_whole(document, scene_to_yaml(edited).encode())
             _render(client, client.start_render(scene_id), screen)
-            delivered = _deliver(client, scene_id, folder, rate_hz, bit_depth, screen)
+            delivered = _deliver(client, scene_id, folder, asked, screen)
             screen.result(
                 {
                     "layer": layer,
@@ -260,6 +322,60 @@ def edit(
         screen.say(f"revision {accepted.revision}; stems that the edit made stale: {stale}")
         _say_delivered(delivered, screen)
         screen.next(f"stemscape edit {scene} {layer} --seed 1 --out {folder}")
+
+
+@app.command()
+def undo(scene: KnownScene, address: Address = None, as_json: Json = False) -> None:
+    """Take back the last edit of a scene; several in a row walk back."""
+    _step(scene, address, as_json, back=True)
+
+
+@app.command()
+def redo(scene: KnownScene, address: Address = None, as_json: Json = False) -> None:
+    """Do again what the last undo took back."""
+    _step(scene, address, as_json, back=False)
+
+
+@app.command()
+def export(
+    scene: KnownScene,
+    file: Annotated[Path, typer.Argument(help="The archive to write, such as rain.stemscape.")],
+    history: Annotated[
+        bool, typer.Option("--all", help="With the whole history, so that undo works elsewhere.")
+    ] = False,
+    address: Address = None,
+    as_json: Json = False,
+) -> None:
+    """Write a scene with its takes and audio as one file."""
+    screen = Screen(as_json)
+    with screen.errors(), Client(address or DEFAULT_ADDRESS) as client:
+        with screen.busy("gathering the audio"):
+            exported = client.export_scene(_id_of(scene), file, revisions="all" if history else "newest")
+        screen.result({**exported.model_dump(mode="json", exclude={"frame", "path"}), "file": str(file)})
+        what = f"{exported.revisions} revisions" if history else f"revision {exported.revision}"
+        screen.say(f"{file}: {what}, {exported.takes} takes, {exported.size_bytes / 2**20:.1f} MiB")
+        screen.next(f"stemscape import {file}")
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="An archive that `stemscape export` wrote.")],
+    as_id: Annotated[str | None, typer.Option(help="Another id for the scene.")] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Let it follow the revisions of the scene that is there.")
+    ] = False,
+    address: Address = None,
+    as_json: Json = False,
+) -> None:
+    """Keep a scene, with its takes, from such a file."""
+    screen = Screen(as_json)
+    with screen.errors(), Client(address or DEFAULT_ADDRESS) as client:
+        with screen.busy("checking the archive"):
+            accepted = client.import_scene(file, as_id=as_id, replace=replace)
+        screen.result(accepted.model_dump(mode="json", exclude={"jobs"}))
+        stale = ", ".join(accepted.stale) or "none"
+        screen.say(f"scene '{accepted.scene}', revision {accepted.revision}; stems to render: {stale}")
+        screen.next(f"stemscape undo {accepted.scene}" if not accepted.stale else "stemscape status")
 
 
 @app.command()
@@ -298,6 +414,31 @@ def read_scene(path: Path) -> Scene:
             "malformed", f"{path} is not text in UTF-8", remedy="Save it as UTF-8, and try again."
         ) from error
     return scene_from_yaml(text)
+
+
+def _step(scene: str, address: str | None, as_json: bool, *, back: bool) -> None:
+    screen = Screen(as_json)
+    with screen.errors(), _ending_in_order(), Client(address or DEFAULT_ADDRESS) as client:
+        scene_id = _id_of(scene)
+        accepted = client.undo(scene_id) if back else client.redo(scene_id)
+        _render(client, accepted, screen)
+        document = _document(scene)
+        if document is not None:
+            now = client.get_scene(scene_id, accepted.revision).scene
+            write_whole(document, scene_to_yaml(now).encode())
+        screen.result(accepted.model_dump(mode="json", exclude={"jobs"}))
+        stale = ", ".join(accepted.stale) or "none"
+        screen.say(
+            f"revision {accepted.revision} has the content of revision {accepted.content_of}; "
+            f"stems rendered again: {stale}"
+        )
+        screen.next(f"stemscape {'redo' if back else 'undo'} {scene}")
+
+
+def _id_of(scene: str) -> str:
+    """The id in `SCENE`, or in the document that it names."""
+    document = _document(scene)
+    return scene if document is None else read_scene(document).id
 
 
 def _document(scene: str) -> Path | None:
@@ -341,12 +482,9 @@ def _render(client: Client, accepted: Accepted, screen: Screen) -> None:
         screen.remark(f"layer '{job.layer}' was {job.state} by another client: its newest good stem is used")
 
 
-def _deliver(
-    client: Client, scene: str, folder: Path, rate_hz: int, bit_depth: int, screen: Screen
-) -> Delivered:
+def _deliver(client: Client, scene: str, folder: Path, asked: dict[str, Any], screen: Screen) -> Delivered:
     with screen.busy("writing the stems"):
-        depth = cast(Literal[16, 24, 32], bit_depth)  # another number is refused by name, not by a cast
-        return client.deliver(scene, folder, rate_hz=rate_hz, bit_depth=depth)
+        return client.deliver(scene, folder, **asked)
 
 
 def _delivered(delivered: Delivered, chosen: ChosenEngine) -> dict[str, Any]:
@@ -356,31 +494,51 @@ def _delivered(delivered: Delivered, chosen: ChosenEngine) -> dict[str, Any]:
         "engine": "private" if chosen.private else "running",
         "folder": str(delivered.folder),
         "stems": {layer: str(path) for layer, path in delivered.stems.items()},
-        "mix": str(delivered.mix),
+        "mix": None if delivered.mix is None else str(delivered.mix),
         "manifest": str(delivered.manifest),
         "rate_hz": delivered.delivery.rate_hz,
         "channels": delivered.delivery.channels,
         "length_samples": delivered.delivery.length_samples,
         "master_gain_db": delivered.delivery.master_gain_db,
         "sum_error_db": delivered.delivery.sum_error_db,
+        "loudness_lufs": delivered.delivery.files[-1].loudness_lufs,
+        "true_peak_db": delivered.delivery.files[-1].true_peak_db,
     }
 
 
 def _say_delivered(delivered: Delivered, screen: Screen) -> None:
-    names = ", ".join(path.name for path in delivered.stems.values())
-    screen.say(f"in {delivered.folder}: {names}, {delivered.mix.name}, {delivered.manifest.name}")
+    sounds = [*delivered.stems.values(), *([] if delivered.mix is None else [delivered.mix])]
+    names = ", ".join(path.name for path in sounds)
+    screen.say(f"in {delivered.folder}: {names}, {delivered.manifest.name}")
 
 
-def _check_format(rate_hz: int, bit_depth: int) -> None:
-    """Before minutes of rendering: the files can be what was asked for."""
+def _asked(
+    rate_hz: int, bit_depth: int, flac: bool, bars: int | None, loop: bool, lufs: float | None
+) -> dict[str, Any]:
+    """Fields of a delivery; what cannot be made is refused here, before minutes of rendering."""
     findings = []
     if rate_hz not in RATE_HZ:
         expected = f"one of {', '.join(map(str, RATE_HZ))}"
         findings.append(Finding(field="--rate-hz", expected=expected, got=str(rate_hz)))
     if bit_depth not in (16, 24, 32):
         findings.append(Finding(field="--bit-depth", expected="16, 24 or 32", got=str(bit_depth)))
+    elif flac and bit_depth == 32:
+        findings.append(Finding(field="--bit-depth", expected="16 or 24 with --flac", got="32"))
+    if bars is not None and not 1 <= bars <= BARS:
+        findings.append(Finding(field="--bars", expected=f"1 to {BARS}", got=str(bars)))
+    if lufs is not None and not TARGET_LUFS.low <= lufs <= TARGET_LUFS.high:
+        expected = f"{TARGET_LUFS.low:g} to {TARGET_LUFS.high:g}"
+        findings.append(Finding(field="--lufs", expected=expected, got=f"{lufs:g}"))
     if findings:
-        raise Refused("invalid", "these WAV files cannot be made", findings=findings)
+        raise Refused("invalid", "these files cannot be made", findings=findings)
+    return {
+        "rate_hz": rate_hz,
+        "bit_depth": bit_depth,
+        "format": "flac" if flac else "wav",
+        "length_bars": bars,
+        "loop": loop,
+        "target_lufs": lufs,
+    }
 
 
 def _check_folder(folder: Path) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
 
@@ -17,7 +17,8 @@ import zmq
 import zmq.asyncio
 from pydantic import ValidationError
 
-from clients.python.deliver_files import Delivered, write_delivery
+from clients.python.credentials import Credentials
+from clients.python.deliver_files import Delivered, write_archive, write_delivery
 from clients.python.errors import EngineLost, StillRendering
 from clients.python.event_stream import EventStream
 from clients.python.session import KIND_OF, Reply, Session
@@ -26,6 +27,7 @@ from scene_schema.edits import AddLayer, EditLayer, EditScene, MoveLayer, Remove
 from scene_schema.envelope import encode
 from scene_schema.errors import Refused, refused_by
 from scene_schema.job_states import FINAL
+from scene_schema.limits import ARCHIVE_FRAME_BYTES
 from scene_schema.messages import Accepted, JobStatus, Open, SceneReply, Status, Welcome
 from scene_schema.scene import Layer, Scene, Strict
 
@@ -33,7 +35,13 @@ DEFAULT_ADDRESS: Final = "tcp://127.0.0.1:47710"
 POLL_S: Final = 0.5  # how often a wait asks for jobs by itself, so that a lost event costs no more than this
 CONNECT_S: Final = 3.0  # an engine says hello in milliseconds; a port where nobody is says nothing at all
 DELIVER_S: Final = 120.0  # resampling and writing 32 long stems is work, not an answer
-TOPICS: Final = (b"scene.", b"engine", b"welcome")
+NOBODY: Final = Credentials()
+_TURNED_AWAY: Final = (
+    zmq.EVENT_HANDSHAKE_FAILED_AUTH
+    | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
+    | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
+)
+TOPICS: Final = (b"scene.", b"engine", b"transport", b"welcome")
 
 OnProgress = Callable[[JobStatus], None]
 _Reply = TypeVar("_Reply", bound=Open)
@@ -66,11 +74,13 @@ class AsyncClient:
         *,
         timeout_s: float = 10.0,
         connect_timeout_s: float = CONNECT_S,
+        credentials: Credentials = NOBODY,
     ) -> None:
         self.address = address
         self.timeout_s = timeout_s
         self.connect_timeout_s = connect_timeout_s
-        self.session = Session()
+        self._credentials = credentials
+        self.session = Session(credentials.name, credentials.token)
         self.welcome: Welcome | None = None
         self._context: zmq.asyncio.Context | None = None
         self._requests: zmq.asyncio.Socket | None = None
@@ -89,9 +99,12 @@ class AsyncClient:
         *,
         timeout_s: float = 10.0,
         connect_timeout_s: float = CONNECT_S,
+        credentials: Credentials = NOBODY,
     ) -> AsyncClient:
         """A client that has been welcomed. Close it with `await client.close()`."""
-        client = cls(address, timeout_s=timeout_s, connect_timeout_s=connect_timeout_s)
+        client = cls(
+            address, timeout_s=timeout_s, connect_timeout_s=connect_timeout_s, credentials=credentials
+        )
         await client.open()
         return client
 
@@ -103,13 +116,13 @@ class AsyncClient:
         try:
             self._requests = self._dealer(self.address)
             await _check_reachable(self.address, self.connect_timeout_s)
-            hello = await self._exchange(messages.Hello(), self._requests, self.connect_timeout_s, sendings=1)
-            self.welcome = welcome = _expect(hello, Welcome)
-            self._control = self._dealer(welcome.control)
+            self.welcome = welcome = _expect(await self._say_hello(self._requests), Welcome)
+            self._control = self._dealer(_seen_from_here(welcome.control, self.address))
             events = self._context.socket(zmq.SUB)
+            self._credentials.lock(events)
             for topic in TOPICS:
                 events.setsockopt(zmq.SUBSCRIBE, topic)
-            events.connect(welcome.events)
+            events.connect(_seen_from_here(welcome.events, self.address))
             self._tasks.append(asyncio.create_task(self._read_events(events)))
             # the welcome message says that the subscription stands; without it, polling still does
             with contextlib.suppress(asyncio.TimeoutError):
@@ -118,6 +131,29 @@ class AsyncClient:
             await self.close()
             raise
         return welcome
+
+    async def _say_hello(self, socket: zmq.asyncio.Socket) -> Reply:
+        """The engine's answer, or why it does not even listen to this client."""
+        monitor = socket.get_monitor_socket(_TURNED_AWAY)
+        turned_away = asyncio.ensure_future(monitor.recv_multipart())
+        hello = asyncio.create_task(
+            self._exchange(messages.Hello(), socket, self.connect_timeout_s, sendings=1)
+        )
+        try:
+            await asyncio.wait({turned_away, hello}, return_when=asyncio.FIRST_COMPLETED)
+            if not hello.done():
+                raise Refused(
+                    "denied",
+                    f"the engine at {self.address} turned this client away: it does not know its keys",
+                    remedy="Have keys made where the engine runs (stemscape keys FOLDER --client NAME), and "
+                    "give NAME.key_secret and engine.key as Credentials.",
+                )
+            return hello.result()
+        finally:
+            for task in (turned_away, hello):
+                task.cancel()
+            await asyncio.gather(turned_away, hello, return_exceptions=True)
+            socket.disable_monitor()
 
     async def close(self) -> None:
         """Closes the sockets. What the engine was asked to do, it goes on doing."""
@@ -233,6 +269,19 @@ class AsyncClient:
         edit = _made(EditScene, scene=scene, changes=changes, base_revision=base_revision, render=render)
         return await self._ask(edit, Accepted)
 
+    async def undo(self, scene: str, *, base_revision: int | None = None, render: bool = True) -> Accepted:
+        """Takes back the last edit, as a new revision; several in a row walk back.
+
+        Raises `Refused` (`not_found`) where there is nothing to take back.
+        """
+        asked = _made(messages.UndoScene, scene=scene, base_revision=base_revision, render=render)
+        return await self._ask(asked, Accepted)
+
+    async def redo(self, scene: str, *, base_revision: int | None = None, render: bool = True) -> Accepted:
+        """Does again what the last undo took back, as a new revision. Raises `Refused` (`not_found`)."""
+        asked = _made(messages.RedoScene, scene=scene, base_revision=base_revision, render=render)
+        return await self._ask(asked, Accepted)
+
     # --- sound ------------------------------------------------------------------------------------------
 
     async def render(
@@ -316,21 +365,74 @@ class AsyncClient:
         rate_hz: int | None = None,
         bit_depth: Literal[16, 24, 32] = 24,
         channels: Literal[1, 2] | None = None,
+        **more: Any,
     ) -> Delivered:
-        """Writes one WAV for each stem, `mix.wav` and `manifest.json` into `out_dir`.
+        """Writes one file for each stem, the mix and `manifest.json` into `out_dir`.
 
-        Every file appears whole or not at all. `rate_hz` None is the model's own rate.
+        Every file appears whole or not at all. `rate_hz` None is the model's own rate. `more`: the other
+        fields of `messages.DeliverScene`, such as `layers`, `mix`, `format`, `length_bars`, `loop`,
+        `position_s` and `target_lufs`.
         """
-        request = _made(
-            messages.DeliverScene, scene=scene, rate_hz=rate_hz, bit_depth=bit_depth, channels=channels
+        reply = await self._delivery(
+            scene=scene, rate_hz=rate_hz, bit_depth=bit_depth, channels=channels, **more, hand_off="frames"
         )
-        reply = await self._exchange(request, self._requests, max(DELIVER_S, self.timeout_s), sendings=1)
         delivery = _expect(reply, messages.Delivery)
         kept = await self.get_scene(scene, delivery.revision)
         model = (self.welcome or await self.hello()).model
         return await asyncio.to_thread(
             write_delivery, Path(out_dir), delivery, reply.binary, kept.scene, model
         )
+
+    async def place(self, scene: str, folder: str | Path | None = None, **fields: Any) -> messages.Delivery:
+        """Lets the engine write the files itself, on its own machine; their paths are in what this returns.
+
+        Into `folder`, absolute and inside one of the engine's project folders, or where it likes. `fields`
+        are those of `messages.DeliverScene`. Quicker than `deliver`: no sound travels.
+        """
+        into = None if folder is None else str(folder)
+        reply = await self._delivery(scene=scene, folder=into, **fields, hand_off="path")
+        return _expect(reply, messages.Delivery)
+
+    async def _delivery(self, **fields: Any) -> Reply:
+        request = _made(messages.DeliverScene, **fields)
+        return await self._exchange(request, self._requests, max(DELIVER_S, self.timeout_s), sendings=1)
+
+    async def export_scene(
+        self, scene: str, file: str | Path, *, revisions: Literal["newest", "all"] = "newest"
+    ) -> messages.Exported:
+        """Writes a scene with its takes and audio as one file, which appears whole or not at all."""
+        request = _made(messages.ExportScene, scene=scene, revisions=revisions)
+        reply = await self._exchange(request, self._requests, max(DELIVER_S, self.timeout_s), sendings=1)
+        exported = _expect(reply, messages.Exported)
+        await asyncio.to_thread(write_archive, Path(file), exported, reply.binary)
+        return exported
+
+    async def import_scene(
+        self,
+        file: str | Path,
+        *,
+        as_id: str | None = None,
+        replace: bool = False,
+        render: bool = False,
+    ) -> Accepted:
+        """Keeps a scene from such a file, under another id if wanted.
+
+        The file travels where a message can hold it (60 MiB); a larger one has to lie in a project folder on
+        the engine's own machine. Raises `OSError` where it cannot be read.
+        """
+        path = Path(file).absolute()
+        travels = path.stat().st_size <= ARCHIVE_FRAME_BYTES
+        binary = (await asyncio.to_thread(path.read_bytes),) if travels else ()
+        request = _made(
+            messages.ImportScene,
+            path=None if travels else str(path),
+            as_id=as_id,
+            replace=replace,
+            render=render,
+        )
+        wait_s = max(DELIVER_S, self.timeout_s)
+        reply = await self._exchange(request, self._requests, wait_s, sendings=1, binary=binary)
+        return _expect(reply, Accepted)
 
     async def wait_ready(self, timeout_s: float = 120.0) -> Status:
         """Returns when the engine's worker has loaded its model. Raises `EngineLost` where it cannot."""
@@ -357,6 +459,7 @@ class AsyncClient:
         assert self._context is not None
         socket = self._context.socket(zmq.DEALER)
         socket.setsockopt(zmq.LINGER, 0)
+        self._credentials.lock(socket)
         try:
             socket.connect(address)
         except zmq.ZMQError as error:
@@ -373,11 +476,16 @@ class AsyncClient:
         return _expect(reply, expected)
 
     async def _exchange(
-        self, content: Strict, socket: zmq.asyncio.Socket | None, timeout_s: float, sendings: int
+        self,
+        content: Strict,
+        socket: zmq.asyncio.Socket | None,
+        timeout_s: float,
+        sendings: int,
+        binary: tuple[bytes, ...] = (),
     ) -> Reply:
         if socket is None or self._context is None:
             raise EngineLost("this client is closed", "Connect it first: await client.open()")
-        message = self.session.request(content)
+        message = replace(self.session.request(content), binary=binary)
         future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         self._waiting[message.id] = future
         try:
@@ -429,6 +537,13 @@ async def _check_reachable(address: str, timeout_s: float) -> None:
     except (OSError, asyncio.TimeoutError) as error:
         raise EngineLost(f"no engine is at {address}") from error
     writer.close()
+
+
+def _seen_from_here(told: str, address: str) -> str:
+    """An address that the engine told, on the host where we found it: it may listen on all of its own."""
+    if not told.startswith(("tcp://0.0.0.0:", "tcp://[::]:")):
+        return told
+    return f"{address.rpartition(':')[0]}:{told.rpartition(':')[2]}"
 
 
 def _made(kind: type[Strict], **fields: Any) -> Strict:

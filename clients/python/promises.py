@@ -15,9 +15,10 @@ from typing import Any, Final
 import numpy as np
 import soundfile
 
-from clients.python.deliver_files import MANIFEST, MIX
+from clients.python.deliver_files import MANIFEST
 
 STEP_16_BIT: Final = 2.0**-15
+SOUNDS: Final = (".wav", ".flac")
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,8 @@ def sum_error(folder: Path) -> float:
     mix = 10^(master_gain_db/20) · Σ over audible stems of 10^(gain_db/20) · balance(pan) · stem.
     """
     manifest = read_manifest(folder)
-    mix = soundfile.read(folder / MIX, dtype="float64", always_2d=True)[0]  # (samples, channels)
+    (mixed,) = (folder / file["file"] for file in manifest["files"] if file["layer"] is None)
+    mix = soundfile.read(mixed, dtype="float64", always_2d=True)[0]  # (samples, channels)
     total = np.zeros_like(mix)
     for file in manifest["files"]:
         if file["layer"] is not None and file["audible"]:
@@ -70,7 +72,8 @@ def check_edit(before: Path, after: Path, edited: str) -> list[Promise]:
     old, new = stem_files(before), stem_files(after)
     others = [layer for layer in old if layer != edited]
     same = [layer for layer in others if sha256_of(old[layer]) == sha256_of(new[layer])]
-    shapes = {_shape(path) for folder in (before, after) for path in sorted(folder.glob("*.wav"))}
+    sounds = [path for folder in (before, after) for path in folder.iterdir() if path.suffix in SOUNDS]
+    shapes = {_shape(path) for path in sounds}
     error = max(sum_error(before), sum_error(after))
     return [
         Promise(

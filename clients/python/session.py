@@ -49,8 +49,9 @@ class Session:
         dropped: messages that nobody waited for, or of a kind this version does not know.
     """
 
-    def __init__(self, client: str = "") -> None:
+    def __init__(self, client: str = "", token: str = "") -> None:
         self.client = client or f"python-{uuid.uuid4().hex[:12]}"
+        self._token = token
         self.engine = ""
         self.restarts = 0
         self.dropped = 0
@@ -58,7 +59,7 @@ class Session:
 
     def request(self, content: Strict) -> Envelope:
         """The message for a request; its id is made here, so that sending it twice is safe."""
-        message = envelope_for(KIND_OF[type(content)], content, client=self.client)
+        message = envelope_for(KIND_OF[type(content)], content, client=self.client, token=self._token)
         self._waiting[message.id] = message.type
         return message
 

@@ -9,12 +9,13 @@ from collections.abc import Coroutine, Iterator
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from clients.python.client import CONNECT_S, DEFAULT_ADDRESS, AsyncClient, OnProgress, Rendered
+from clients.python.client import CONNECT_S, DEFAULT_ADDRESS, NOBODY, AsyncClient, OnProgress, Rendered
+from clients.python.credentials import Credentials
 from clients.python.deliver_files import Delivered
 from clients.python.errors import EngineLost
 from clients.python.event_stream import EventStream
 from clients.python.session import Event, Session
-from scene_schema.messages import Accepted, JobStatus, SceneReply, Status, Welcome
+from scene_schema.messages import Accepted, Delivery, Exported, JobStatus, SceneReply, Status, Welcome
 from scene_schema.scene import Layer, Scene
 
 _T = TypeVar("_T")
@@ -37,6 +38,7 @@ class Client:
         *,
         timeout_s: float = 10.0,
         connect_timeout_s: float = CONNECT_S,
+        credentials: Credentials = NOBODY,
     ) -> None:
         # libzmq's file descriptors need a selector; Windows' own loop has none
         self._loop = asyncio.SelectorEventLoop() if sys.platform == "win32" else asyncio.new_event_loop()
@@ -45,7 +47,12 @@ class Client:
         self._closed = False
         try:
             self._client = self._run(
-                AsyncClient.connect(address, timeout_s=timeout_s, connect_timeout_s=connect_timeout_s)
+                AsyncClient.connect(
+                    address,
+                    timeout_s=timeout_s,
+                    connect_timeout_s=connect_timeout_s,
+                    credentials=credentials,
+                )
             )
         except BaseException:
             self._stop_loop()
@@ -172,6 +179,14 @@ class Client:
         """See `AsyncClient.edit_scene`."""
         return self._run(self._client.edit_scene(scene, changes, base_revision=base_revision, render=render))
 
+    def undo(self, scene: str, *, base_revision: int | None = None, render: bool = True) -> Accepted:
+        """See `AsyncClient.undo`."""
+        return self._run(self._client.undo(scene, base_revision=base_revision, render=render))
+
+    def redo(self, scene: str, *, base_revision: int | None = None, render: bool = True) -> Accepted:
+        """See `AsyncClient.redo`."""
+        return self._run(self._client.redo(scene, base_revision=base_revision, render=render))
+
     def render(
         self,
         scene: str,
@@ -205,11 +220,35 @@ class Client:
         rate_hz: int | None = None,
         bit_depth: Literal[16, 24, 32] = 24,
         channels: Literal[1, 2] | None = None,
+        **more: Any,
     ) -> Delivered:
         """See `AsyncClient.deliver`."""
         return self._run(
-            self._client.deliver(scene, out_dir, rate_hz=rate_hz, bit_depth=bit_depth, channels=channels)
+            self._client.deliver(
+                scene, out_dir, rate_hz=rate_hz, bit_depth=bit_depth, channels=channels, **more
+            )
         )
+
+    def place(self, scene: str, folder: str | Path | None = None, **fields: Any) -> Delivery:
+        """See `AsyncClient.place`."""
+        return self._run(self._client.place(scene, folder, **fields))
+
+    def export_scene(
+        self, scene: str, file: str | Path, *, revisions: Literal["newest", "all"] = "newest"
+    ) -> Exported:
+        """See `AsyncClient.export_scene`."""
+        return self._run(self._client.export_scene(scene, file, revisions=revisions))
+
+    def import_scene(
+        self,
+        file: str | Path,
+        *,
+        as_id: str | None = None,
+        replace: bool = False,
+        render: bool = False,
+    ) -> Accepted:
+        """See `AsyncClient.import_scene`."""
+        return self._run(self._client.import_scene(file, as_id=as_id, replace=replace, render=render))
 
     def stop_engine(self) -> None:
         """See `AsyncClient.stop_engine`."""

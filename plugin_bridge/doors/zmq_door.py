@@ -1,5 +1,8 @@
 """The ZeroMQ door: ROUTER for requests, ROUTER for control, XPUB for events. Moves frames, decides nothing.
 
+With `config.keys` all three speak CURVE and let in only clients whose public key lies in its `clients`
+folder: see plugin_bridge/curve_keys.py.
+
 Each request has a task of its own, so a slow delivery holds up nobody. A client that vanished or does not
 read costs its own answers and no one else's.
 """
@@ -15,8 +18,10 @@ import msgpack
 import zmq
 import zmq.asyncio
 
+from plugin_bridge import curve_keys
 from plugin_bridge.bridge import Addresses, Bridge
 from plugin_bridge.config import BridgeConfig
+from plugin_bridge.metrics import Metrics
 from scene_schema.envelope import Envelope, decode, encode
 from scene_schema.errors import Refused
 
@@ -26,17 +31,24 @@ WELCOME: Final = b"welcome"
 """Whoever subscribes to this gets it back as a single frame: the subscriptions sent before it are in."""
 
 MESSAGE_BYTES: Final = 64 * 2**20  # far over the schema's limit: too long gets an answer, not a cut
+HEARTBEAT_MS: Final = 10_000  # ZMTP's own ping, answered by every ZeroMQ from 4.2 on
+
 WAITING_MESSAGES: Final = 1000  # per client and direction, before its own messages are dropped
 
 
 class ZmqDoor:
     """Bound when it is made: `addresses` are real then. Raises `Refused` where a port is taken."""
 
-    def __init__(self, config: BridgeConfig) -> None:
+    def __init__(self, config: BridgeConfig, metrics: Metrics | None = None) -> None:
+        self._metrics = metrics or Metrics()
         self._context = zmq.asyncio.Context()
         self._linger_ms = round(config.linger_s * 1000)
         self._tasks: set[asyncio.Task[None]] = set()
         self.dropped = 0  # answers that could not be handed over
+        self._keys = None if config.keys is None else curve_keys.server_keys(config.keys)
+        self._gate = None if config.keys is None else curve_keys.gate(self._context, config.keys)
+        if self._gate is not None:
+            self._gate.start()  # before anything is bound: without it CURVE would let any key in
         try:
             self._requests, request = self._bind(zmq.ROUTER, config.host, config.request_port, "request")
             self._control, control = self._bind(zmq.ROUTER, config.host, config.control_port, "control")
@@ -64,6 +76,8 @@ class ZmqDoor:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for socket in (self._requests, self._control, self._events):
             socket.close(linger=self._linger_ms)
+        if self._gate is not None:
+            self._gate.stop()
         await asyncio.to_thread(self._context.term)  # waits for what lingers
 
     async def _take(self, socket: zmq.asyncio.Socket, bridge: Bridge, *, control: bool) -> None:
@@ -88,7 +102,13 @@ class ZmqDoor:
         except Refused as refused:
             answers = [bridge.refuse(refused, parent=_id_in(frames))]
         else:
-            answers = await bridge.handle(message, control=control)
+            try:
+                caller = bridge.access.caller(message.client, message.token, admitted=True, where="ZeroMQ")
+            except Refused as refused:
+                answers = [bridge.refuse(refused, parent=message.id)]
+            else:
+                handled = bridge.handle(message, caller, control=control)
+                answers = await self._metrics.timed("zmq", message, handled)
         for answer in answers:
             try:
                 frames = [route, *delimiter, *encode(answer)]
@@ -108,6 +128,11 @@ class ZmqDoor:
         socket.setsockopt(zmq.MAXMSGSIZE, MESSAGE_BYTES)
         socket.setsockopt(zmq.SNDHWM, WAITING_MESSAGES)
         socket.setsockopt(zmq.RCVHWM, WAITING_MESSAGES)
+        socket.setsockopt(zmq.HEARTBEAT_IVL, HEARTBEAT_MS)  # a half-open connection is noticed, and let go
+        socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, 3 * HEARTBEAT_MS)
+        if self._keys is not None:
+            socket.curve_server = True
+            socket.curve_publickey, socket.curve_secretkey = self._keys
         if kind == zmq.ROUTER:
             socket.setsockopt(zmq.ROUTER_MANDATORY, 1)  # an answer to nobody is an error, not silence
         else:

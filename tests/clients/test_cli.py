@@ -49,7 +49,7 @@ def document(tmp_path: Path, new_scene: NewScene) -> Path:
 def test_version_and_help() -> None:
     assert stemscape("--version").stdout.startswith("stemscape ")
     text = stemscape("--help").stdout
-    assert all(word in text for word in ("serve", "status", "validate", "render", "edit", "demo"))
+    assert all(word in text for word in ("serve", "status", "validate", "render", "edit", "undo", "demo"))
 
 
 def test_a_valid_scene(document: Path) -> None:
@@ -135,6 +135,19 @@ def test_what_the_files_cannot_be_is_said_before_anything_is_rendered(document: 
     ]
 
 
+@pytest.mark.parametrize(
+    ("words", "field"),
+    [
+        (["--flac", "--bit-depth", 32], "--bit-depth"),
+        (["--bars", 0], "--bars"),
+        (["--lufs", 3], "--lufs"),
+    ],
+)
+def test_what_delivery_options_may_not_be(document: Path, words: list[object], field: str) -> None:
+    done = stemscape("render", document, *words, "--json")
+    assert [finding["field"] for finding in as_json(done)["error"]["findings"]] == [field]
+
+
 # --- with the engine that runs --------------------------------------------------------------------------
 
 
@@ -185,6 +198,21 @@ def test_render_then_edit_a_document(engine: LocalEngine, document: Path) -> Non
     assert read_manifest(out)["files"][2]["caption"] == "hail"
 
 
+def test_loops_in_flac_at_a_loudness(engine: LocalEngine, document: Path) -> None:
+    out = document.parent / "out"
+    options = ["--flac", "--loop", "--lufs", -30, "--rate-hz", 44_100]
+    done = stemscape("render", document, "--out", out, *options, "--address", engine.address, "--json")
+    assert done.exit_code == 0, done.output
+    answer = as_json(done)
+    assert answer["loudness_lufs"] == pytest.approx(-30.0, abs=0.01)
+    manifest = read_manifest(out)
+    assert {Path(file["file"]).suffix for file in manifest["files"]} == {".flac"}
+    length = manifest["length_samples"]
+    assert manifest["files"][0]["loop"] == {"start_samples": 0, "end_samples": length - 1}
+    bars = as_json(stemscape("render", document, "--bars", 1, "--address", engine.address, "--json"))
+    assert [finding["field"] for finding in bars["error"]["findings"]] == ["$.length_bars"]
+
+
 def test_edit_a_scene_by_its_id(
     engine: LocalEngine, client: Client, new_scene: NewScene, tmp_path: Path
 ) -> None:
@@ -223,6 +251,39 @@ def test_a_folder_that_cannot_be_made(engine: LocalEngine, document: Path) -> No
     done = stemscape("render", document, "--out", document.parent / "taken", "--address", engine.address)
     assert done.exit_code == 2
     assert "taken" in done.stderr
+
+
+def test_undo_and_redo_by_id_and_by_document(engine: LocalEngine, client: Client, document: Path) -> None:
+    scene = scene_from_yaml(document.read_text("utf-8"))
+    at = ["--address", engine.address]
+    client.create_scene(scene)
+    client.edit_layer(scene.id, "rain", {"caption": "hail"})
+    done = as_json(stemscape("undo", scene.id, *at, "--json"))
+    assert (done["revision"], done["content_of"]) == (3, 1)
+    done = stemscape("redo", document, *at)
+    assert "revision 4 has the content of revision 2" in done.stdout
+    assert scene_from_yaml(document.read_text("utf-8")).layer("rain").caption == "hail"
+    refused = stemscape("redo", scene.id, *at)
+    assert refused.exit_code == 2
+    assert "nothing to redo" in refused.stderr
+
+
+def test_export_and_import(engine: LocalEngine, client: Client, new_scene: NewScene, tmp_path: Path) -> None:
+    scene = new_scene()
+    client.create_scene(scene)
+    client.render(scene.id)
+    file, at = tmp_path / "new" / "a.stemscape", ["--address", engine.address]
+    done = as_json(stemscape("export", scene.id, file, *at, "--json"))
+    assert (done["revision"], done["takes"], file.stat().st_size) == (1, 3, done["size_bytes"])
+    refused = stemscape("import", file, *at)
+    assert refused.exit_code == 2 and "already" in refused.stderr
+    done = as_json(stemscape("import", file, "--as-id", f"{scene.id}-copy", *at, "--json"))
+    assert (done["scene"], done["revision"], done["stale"]) == (f"{scene.id}-copy", 1, [])
+    assert "revision 2" in stemscape("import", file, "--replace", *at).stdout
+    assert client.undo(scene.id).content_of == 1
+    (tmp_path / "b.stemscape").write_bytes(file.read_bytes()[:-1])
+    assert "copy the file whole" in stemscape("import", tmp_path / "b.stemscape", *at).stderr
+    assert stemscape("import", tmp_path / "none", *at).exit_code == 2
 
 
 # --- in processes of their own --------------------------------------------------------------------------

@@ -83,6 +83,24 @@ def test_files_are_what_was_asked_for(
     assert sum_error(tmp_path) < STEP_16_BIT
 
 
+def test_the_engine_writes_files_itself(client: Client, new_scene: NewScene) -> None:
+    scene = new_scene()
+    client.create_scene(scene, render=True)
+    client.render(scene.id)
+    placed = client.place(scene.id, layers=["door"], mix=False, rate_hz=44_100)
+    (door,) = placed.files
+    assert door.path is not None
+    assert soundfile.info(door.path).frames == 44_100
+    assert placed.manifest is not None
+    assert json.loads(Path(placed.manifest).read_text("utf-8"))["files"][0]["caption"] == "a door slams"
+    with pytest.raises(Refused) as refused:
+        client.place(scene.id, "/somewhere/else")
+    assert refused.value.code == "denied"
+    with pytest.raises(Refused) as refused:
+        client.deliver(scene.id, "nowhere", bars=4)
+    assert refused.value.findings[0].field == "$.bars"
+
+
 def test_every_edit(client: Client, new_scene: NewScene) -> None:
     scene = new_scene()
     client.create_scene(scene)

@@ -61,6 +61,7 @@ def test_one_file_a_layer_a_mix_and_a_manifest(tmp_path: Path) -> None:
     names = sorted(path.name for path in delivered.folder.iterdir())
     assert names == ["manifest.json", "mix.wav", "rain.wav", "voice.wav"]
     assert delivered.stems["voice"].read_bytes() == b"two"
+    assert delivered.mix is not None
     assert delivered.mix.read_bytes() == b"sum"
 
 
@@ -111,3 +112,36 @@ def test_a_failed_write_keeps_the_old_file_and_no_temporary_one(tmp_path: Path) 
     with pytest.raises(OSError, match="folder"):
         write_whole(tmp_path / "folder.wav", b"new")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.wav", "folder.wav"]
+
+
+def test_flac_files_are_called_so(tmp_path: Path) -> None:
+    files = [file.model_copy(update={"name": "x.flac"}) for file in delivery().files]
+    flac = delivery(files=files)
+    delivered = write_delivery(tmp_path, flac, FRAMES, scene(), CAPABILITIES)
+    assert delivered.mix == tmp_path / "mix.flac"
+    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".flac", ".flac", ".flac", ".json"]
+    assert json.loads(delivered.manifest.read_text("utf-8"))["files"][0]["file"] == "rain.flac"
+
+
+def test_a_delivery_without_a_mix_has_none(tmp_path: Path) -> None:
+    one = delivery(files=delivery().files[:1])
+    delivered = write_delivery(tmp_path, one, FRAMES[:1], scene(), CAPABILITIES)
+    assert (delivered.mix, list(delivered.stems)) == (None, ["rain"])
+
+
+def test_the_manifest_tells_what_a_stale_sound_was_made_from(tmp_path: Path) -> None:
+    said = {"view": "env", "caption": "before", "seed": 1, "model": "older", "stale": True}
+    files = [file.model_copy(update=said if file.layer == "rain" else {}) for file in delivery().files]
+    delivered = write_delivery(tmp_path, delivery(files=files), FRAMES, scene(), CAPABILITIES)
+    rain, voice, _ = json.loads(delivered.manifest.read_text("utf-8"))["files"]
+    assert (rain["caption"], rain["seed"], rain["model"]) == ("before", 1, "older")
+    assert (voice["caption"], voice["seed"]) == ("a man", 0), "an engine that does not say: as the scene does"
+
+
+def test_a_file_that_lies_elsewhere_is_not_opened(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_bytes(b"one")
+    files = [file.model_copy(update={"frame": None, "path": str(secret)}) for file in delivery().files]
+    with pytest.raises(Refused, match="frame None"):
+        write_delivery(tmp_path / "out", delivery(files=files), FRAMES, scene(), CAPABILITIES)
+    assert not (tmp_path / "out").exists()

@@ -44,7 +44,7 @@ class EngineProcess:
 
     def __init__(self, data_dir: Path) -> None:
         self.process = subprocess.Popen(
-            command(data_dir, "--port", "0", "--json"),
+            command(data_dir, "--port", "0", "--json", "--no-announce"),
             stdout=subprocess.PIPE,
             env=environment(),
             cwd=ROOT,

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from engine.checkpoint import describe
+from plugin_bridge.access import Access
 from plugin_bridge.audio_store import AudioStore
 from plugin_bridge.bridge import Addresses, Bridge
 from plugin_bridge.config import BridgeConfig
@@ -80,6 +81,7 @@ class Room:
             self.store,
             self.audio,
             self.worker,
+            Access(operator_token="operator's", token=None, projects=self.config.projects),
             lambda topic, event: self.events.append((topic, event)),
             Addresses(request="tcp://r", control="tcp://c", events="tcp://e"),
             asyncio.Event(),

@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from plugin_bridge.access import Caller
 from plugin_bridge.bridge import CONTROL
 from scene_schema.envelope import Envelope
 from scene_schema.messages import REPLIES, REQUESTS
@@ -70,6 +71,9 @@ def test_the_way_of_one_edit(tmp_path: Path) -> None:
 def test_every_request_has_an_answer_of_its_class(tmp_path: Path, kind: str) -> None:
     async def story(room: Room) -> None:
         await rendered(room)
+        for gain_db in (-1.0, -2.0):
+            await room.ask("layer.edit", edit(gain_db=gain_db))
+        await room.ask("scene.undo", {"scene": "rain"})
         job = room.worker.renders()[0].id
         layer = {"id": "new", "view": "sfx", "caption": "door"}
         contents: dict[str, Any] = {
@@ -81,11 +85,13 @@ def test_every_request_has_an_answer_of_its_class(tmp_path: Path, kind: str) -> 
             "layer.move": {"scene": "rain", "layer": "env", "index": 1},
             "job.get": {"job": job},
             "job.cancel": {"job": job},
+            "scene.import": {"as_id": "other"},
         }
         content = contents.get(kind, {"scene": "rain"} if kind.startswith("scene.") else {})
         if kind == "scene.list":
             content = {}
-        answer = await room.ask(kind, content)
+        binary = (await room.ask("scene.export", {"scene": "rain"})).binary if kind == "scene.import" else ()
+        answer = await room.ask(kind, content, binary=binary)
         assert answer.type == f"{kind}.reply", answer.content
         REPLIES[kind].model_validate(answer.content)
 
@@ -124,6 +130,7 @@ BAD: list[tuple[str, str, Any, str, str]] = [
         "$.changes.duration_s",
     ),
     ("unknown job", "job.cancel", {"job": "x"}, "not_found", ""),
+    ("a number of no revision", "scene.get", {"scene": "rain", "revision": 2**63}, "not_found", ""),
     ("unknown job", "job.get", {"job": "x"}, "not_found", ""),
     ("unknown layer", "scene.render", {"scene": "rain", "layers": ["drums"]}, "not_found", ""),
     ("odd rate", "scene.deliver", {"scene": "rain", "rate_hz": 12_345}, "invalid", "$.rate_hz"),
@@ -295,6 +302,7 @@ def plain(kind: str) -> Envelope:
         "layer.remove": {"scene": "rain", "layer": "env"},
         "layer.move": {"scene": "rain", "layer": "env", "index": 0},
         "scene.list": {},
+        "scene.import": {},
     }
     default = (
         {"scene": "rain"} if kind.startswith("scene.") else {"job": "x"} if kind.startswith("job.") else {}
@@ -332,5 +340,64 @@ def test_a_disk_that_fails_refuses_the_edit_and_serves_on(
         assert len(room.events) == events
         assert (await room.ask("scene.get", {"scene": "rain"})).content["revision"] == 1
         assert (await room.ask("layer.edit", edit(caption="storm"))).content["revision"] == 2
+
+    in_room(tmp_path, story)
+
+
+def test_only_who_asked_for_a_job_or_an_operator_cancels_it(tmp_path: Path) -> None:
+    async def story(room: Room) -> None:
+        created = await room.ask("scene.create", {"scene": scene(), "render": True}, client="ann")
+        running, waiting = (job["job"] for job in created.content["jobs"])
+        assert created.content["jobs"][0]["owners"] == ["ann"]
+        for client in ("bob", ""):
+            refused = await room.ask("job.cancel", {"job": waiting}, client=client)
+            assert (refused.content["code"], "ann" in refused.content["message"]) == ("denied", True)
+        assert room.states(waiting) == ["queued"]
+        # who asks for the very same sound shares its job
+        await room.ask("scene.render", {"scene": "rain"}, client="bob")
+        assert (await room.ask("job.get", {"job": waiting})).content["owners"] == ["ann", "bob"]
+        assert (await room.ask("job.cancel", {"job": waiting}, client="bob")).type == "job.cancel.reply"
+        assert room.states(waiting) == ["queued", "cancelled"]
+        (answer,) = await room.bridge.handle(
+            Envelope("job.cancel", {"job": running}), Caller("desk", operator=True), control=True
+        )
+        assert answer.type == "job.cancel.reply"
+        assert room.worker.cancels() == [running]
+
+    in_room(tmp_path, story)
+
+
+def test_an_anonymous_job_is_everybodys(tmp_path: Path) -> None:
+    async def story(room: Room) -> None:
+        created = await room.ask("scene.create", {"scene": scene(), "render": True})
+        waiting = created.content["jobs"][1]["job"]
+        assert (await room.ask("job.cancel", {"job": waiting}, client="bob")).type == "job.cancel.reply"
+
+    in_room(tmp_path, story)
+
+
+def test_a_host_says_how_it_plays_and_everyone_hears_it(tmp_path: Path) -> None:
+    async def story(room: Room) -> None:
+        assert (await room.ask("transport.get")).content["playing"] is False
+        said = await room.ask("transport.set", {"playing": True, "bpm": 97.0}, client="daw", id="t1")
+        assert (said.content["playing"], said.content["bpm"], said.content["set_by"]) == (True, 97.0, "daw")
+        moved = await room.ask("transport.set", {"position_s": 12.5}, client="desk")
+        assert (moved.content["bpm"], moved.content["position_s"]) == (97.0, 12.5)
+        assert (await room.ask("transport.get")).content == moved.content
+        topics = {topic for topic, event in room.events if event.type == "event.transport"}
+        assert topics == {"transport"}
+        assert room.announced("event.transport")[0].parent == "t1"
+        refused = await room.ask("transport.set", {"bpm": 0.0})
+        assert refused.content["findings"][0]["field"] == "$.bpm"
+
+    in_room(tmp_path, story)
+
+
+def test_the_engine_says_that_it_lives(tmp_path: Path) -> None:
+    async def story(room: Room) -> None:
+        room.now_s = 7.0
+        await room.bridge.beat()
+        (beat,) = room.announced("event.heartbeat")
+        assert beat.content == {"session": room.bridge.session, "uptime_s": 7.0, "worker": "ready"}
 
     in_room(tmp_path, story)

@@ -2,9 +2,10 @@ from typing import Any
 
 import pytest
 
-from plugin_bridge.planner import Standing, resounding, standing, to_render
+from plugin_bridge.planner import HEARD_OF_SCENE, Standing, resounding, standing, to_render
 from scene_schema.edits import AddLayer, EditLayer, EditScene, MoveLayer, RemoveLayer, apply
 from scene_schema.errors import Refused
+from scene_schema.rendering import request_for
 from scene_schema.scene import KEEPING, MIXING, SOUNDING, Layer, Scene, check_scene
 from tests.plugin_bridge.engine_process import scene
 from tests.plugin_bridge.fakes import FAKE
@@ -95,3 +96,21 @@ def test_what_the_model_cannot_render_is_refused_by_field() -> None:
     with pytest.raises(Refused, match="does not follow them") as refused:
         to_render(harmony, FAKE, standing(harmony, FAKE, (), {}))
     assert [one.field for one in refused.value.findings] == ["$.chords"]
+
+
+def test_every_field_of_a_scene_that_a_request_hears_is_compared() -> None:
+    """A scene that differs in one field asks for another sound only where `HEARD_OF_SCENE` has the field."""
+    layers = [{"id": "m", "view": "music", "caption": "slow piano"}]
+    plain = {"id": "rain", "duration_s": 2.0, "tempo": {"bpm": 90.0}, "chords": ["C"], "layers": layers}
+    others = {
+        "id": "sea", "title": "new", "caption": "a whole scene", "duration_s": 3.0, "tempo": {"bpm": 91.0},
+        "chords": ["Am"],
+    }  # fmt: skip
+    before = check_scene(plain)
+    model = FAKE.model_copy(update={"chords": True})
+    for name, value in others.items():
+        after = check_scene({**plain, name: value})
+        one = (request_for(before, before.layers[0], model), request_for(after, after.layers[0], model))
+        assert bool(resounding(before, after, model)) == (one[0] != one[1]), name
+        assert (name in HEARD_OF_SCENE) or one[0] == one[1], name
+    assert {*others, "layers"} == set(type(before).model_fields)

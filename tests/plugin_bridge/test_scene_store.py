@@ -92,12 +92,13 @@ def test_takes_come_back_whole(store: SceneStore) -> None:
 
 
 class AnyHistory(RuleBasedStateMachine):
-    """Edits, repeats and restarts in any order: what was kept is what is read, once each."""
+    """Edits, repeats, commits and restarts in any order: what was kept is what is read, once each."""
 
     def __init__(self) -> None:
         super().__init__()
         self.folder = tempfile.TemporaryDirectory()
         self.kept: list[tuple[str, str, str]] = []  # request id, scene, title
+        self.durable = 0  # of them
         self.open()
 
     def open(self) -> None:
@@ -125,7 +126,13 @@ class AnyHistory(RuleBasedStateMachine):
         assert made == Kept(Scene(id=scene, title=title), len(before), ("env",))
 
     @rule()
+    def commit(self) -> None:
+        self.store.commit()
+        self.durable = len(self.kept)
+
+    @rule()
     def restart(self) -> None:
+        self.kept = self.kept[: self.durable]
         self.journal.close()
         self.open()
 

@@ -28,6 +28,9 @@ from tests.plugin_bridge.engine_process import (
 SLOW = {"id": "slow", "view": "env", "caption": "slow rain"}  # a second of steps in the fake model
 
 
+READY = ("session", "request", "control", "events", "http", "osc", "oscquery", "pid", "model")
+
+
 def create(engine: EngineProcess, *layers: dict[str, Any], render: bool = True) -> list[str]:
     created = engine.ask("scene.create", {"scene": scene("rain", *layers), "render": render})
     return [job["job"] for job in created.content["jobs"]]
@@ -39,7 +42,7 @@ def edit(engine: EngineProcess, layer: str, **changes: Any) -> dict[str, Any]:
 
 def test_an_edit_from_door_to_door(tmp_path: Path) -> None:
     with EngineProcess(tmp_path) as engine:
-        assert set(engine.said) == {"session", "request", "control", "events", "pid", "model"}
+        assert set(engine.said) == set(READY)
         jobs = create(engine)
         for job in jobs:
             engine.wait_event("event.job", job=job, state="done")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from plugin_bridge.config import BridgeConfig
-from plugin_bridge.worker_process import WorkerProcess
+from plugin_bridge.worker_process import WorkerProcess, clear_leftovers
 from scene_schema.envelope import Envelope, envelope_for
 from scene_schema.messages import WorkerStatus
 from scene_schema.rendering import RenderJob
@@ -169,3 +170,20 @@ def test_stopping_while_it_waits_to_start_again(monkeypatch: pytest.MonkeyPatch)
         await watched.until(lambda: "lost" in watched.names())
 
     assert play(story, replace(CONFIG, backoff_first_s=30.0)).names()[-1] == "stopped"
+
+
+def test_what_a_killed_bridge_left_is_cleared_and_nothing_else(tmp_path: Path) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    names = {
+        f"stemscape-{ended.pid}-abc": False,
+        f"stemscape-{os.getpid()}-abc": True,
+        "stemscape-mine-abc": True,
+        f"other-{ended.pid}-abc": True,
+        f"stemscape-{10**30}-abc": True,
+    }
+    for name in names:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "1").write_text("")
+    clear_leftovers(tmp_path)
+    assert {name: (tmp_path / name).exists() for name in names} == names

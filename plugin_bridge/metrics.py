@@ -1,0 +1,207 @@
+"""Counts of what went through the doors, as a page in Prometheus' text format 0.0.4.
+
+Written by hand, since all that is needed of a client library is forty lines, and a registry that lives in
+one value instead of in the module. Knows no sockets.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from scene_schema.envelope import Envelope
+from scene_schema.job_states import FINAL, NEXT
+from scene_schema.messages import ERROR, REQUESTS
+
+CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+
+LATENCY_S: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+WORKER_STATES: Final = ("starting", "loading", "ready", "rendering", "lost", "failed", "stopped")
+
+Labels = tuple[str, ...]
+
+
+class Counter:
+    """A number that only grows, one for each set of label values."""
+
+    kind: Final = "counter"
+
+    def __init__(self, name: str, text: str, *labels: str) -> None:
+        self.name = name
+        self.text = text
+        self.labels = labels
+        self._values: dict[Labels, float] = defaultdict(float)
+
+    def add(self, *values: str, by: float = 1) -> None:
+        """Counts; `values` are those of the labels, in order."""
+        self._values[values] += by
+
+    def value(self, *values: str) -> float:
+        """As it stands; 0 where nothing was counted."""
+        return self._values.get(values, 0.0)
+
+    def lines(self) -> Iterable[str]:
+        """The samples."""
+        return [_line(self.name, self.labels, *one) for one in sorted(self._values.items())]
+
+
+class Histogram:
+    """How long things took, in cumulative buckets."""
+
+    kind: Final = "histogram"
+
+    def __init__(self, name: str, text: str, *labels: str, buckets: tuple[float, ...] = LATENCY_S) -> None:
+        self.name = name
+        self.text = text
+        self.labels = labels
+        self._buckets = buckets
+        self._counts: dict[Labels, list[int]] = {}
+        self._sums: dict[Labels, float] = defaultdict(float)
+
+    def observe(self, seconds: float, *values: str) -> None:
+        """Counts one."""
+        counts = self._counts.setdefault(values, [0] * (len(self._buckets) + 1))
+        counts[bisect_left(self._buckets, seconds)] += 1
+        self._sums[values] += seconds
+
+    def lines(self) -> Iterable[str]:
+        """The samples: each bucket holds all that was no slower than its bound."""
+        for values, counts in sorted(self._counts.items()):
+            below = 0
+            for bound, count in zip((*map(str, self._buckets), "+Inf"), counts, strict=True):
+                below += count
+                yield _line(f"{self.name}_bucket", (*self.labels, "le"), (*values, bound), below)
+            yield _line(f"{self.name}_sum", self.labels, values, self._sums[values])
+            yield _line(f"{self.name}_count", self.labels, values, below)
+
+
+class Gauge(NamedTuple):
+    """A number that goes up and down, as it is at the moment."""
+
+    name: str
+    text: str
+    labels: Labels
+    samples: list[tuple[Labels, float]]
+
+
+class Metrics:
+    """All that one engine counts. Doors add to it; `page` shows it with the status of the moment.
+
+    Attributes:
+        followers: door's name → how many listen to its events; asked when the page is made.
+        connections: door's name → how many connections are open; likewise.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.clock = clock
+        self.requests = Counter("stemscape_requests_total", "Requests answered.", "door", "type", "code")
+        self.request_seconds = Histogram(
+            "stemscape_request_seconds", "From a request to its answer.", "door", "type"
+        )
+        self.events_sent = Counter("stemscape_events_sent_total", "Events sent to followers.", "door")
+        self.events_dropped = Counter(
+            "stemscape_events_dropped_total", "Events that a slow follower missed.", "door"
+        )
+        self.followers_lost = Counter(
+            "stemscape_followers_lost_total", "Followers turned away for being too slow.", "door"
+        )
+        self.turned_away = Counter(
+            "stemscape_turned_away_total", "Requests refused at the door.", "door", "why"
+        )
+        self.sent_bytes = Counter("stemscape_sent_bytes_total", "Bytes of answers, files and events.", "door")
+        self.deliveries = Counter("stemscape_deliveries_total", "Deliveries made.", "door")
+        self.jobs_ended = Counter("stemscape_jobs_ended_total", "Render jobs that ended.", "state")
+        self.followers: dict[str, Callable[[], int]] = {}
+        self.connections: dict[str, Callable[[], int]] = {}
+
+    def answered(self, door: str, kind: str, code: str, seconds: float) -> None:
+        """One request was answered; `code` is "ok" or the error's."""
+        self.requests.add(door, kind, code)
+        self.request_seconds.observe(seconds, door, kind)
+        if kind == "scene.deliver" and code == "ok":
+            self.deliveries.add(door)
+
+    async def timed(self, door: str, message: Envelope, answers: Awaitable[list[Envelope]]) -> list[Envelope]:
+        """Awaits the answers to a request, and counts it."""
+        started_s = self.clock()
+        found = await answers
+        kind = message.type if message.type in REQUESTS else "unknown"  # no label is the sender's to choose
+        code = found[0].content["code"] if found[0].type == ERROR else "ok"
+        self.answered(door, kind, code, self.clock() - started_s)
+        return found
+
+    def heard(self, kind: str, content: Mapping[str, Any]) -> None:
+        """An event that the bridge published."""
+        if kind == "event.job" and content["state"] in FINAL:
+            self.jobs_ended.add(content["state"])
+
+    def page(self, status: Mapping[str, Any]) -> str:
+        """The page. `status` is the content of a reply to `status`."""
+        counted = (
+            self.requests,
+            self.request_seconds,
+            self.events_sent,
+            self.events_dropped,
+            self.followers_lost,
+            self.turned_away,
+            self.sent_bytes,
+            self.deliveries,
+            self.jobs_ended,
+        )
+        lines: list[str] = []
+        for one in counted:
+            lines += [f"# HELP {one.name} {one.text}", f"# TYPE {one.name} {one.kind}", *one.lines()]
+        for gauge in self._gauges(status):
+            lines += [f"# HELP {gauge.name} {gauge.text}", f"# TYPE {gauge.name} gauge"]
+            lines += [_line(gauge.name, gauge.labels, *one) for one in gauge.samples]
+        return "\n".join(lines) + "\n"
+
+    def _gauges(self, status: Mapping[str, Any]) -> Iterable[Gauge]:
+        worker = status["worker"]
+        jobs = [job["state"] for job in status["jobs"]]
+        active: dict[str, float] = {state: jobs.count(state) for state in NEXT if state not in FINAL}
+        states = {state: int(state == worker["state"]) for state in WORKER_STATES}
+        followers = {door: count() for door, count in sorted(self.followers.items())}
+        connections = {door: count() for door, count in sorted(self.connections.items())}
+        build = (status["version"], status["model"]["name"])
+        yield Gauge("stemscape_info", "What runs.", ("version", "model"), [(build, 1)])
+        yield _gauge("stemscape_uptime_seconds", "Since the start.", status["uptime_s"])
+        yield _gauge("stemscape_scenes", "Scenes kept.", status["scenes"])
+        yield _gauges("stemscape_jobs", "Render jobs that have not ended.", "state", active)
+        yield _gauges("stemscape_worker_state", "1 for the state that it is in.", "state", states)
+        yield _gauge("stemscape_worker_restarts", "Workers started anew.", worker["restarts"])
+        yield _gauges("stemscape_followers", "Who listens to events.", "door", followers)
+        yield _gauges("stemscape_connections", "Connections that are open.", "door", connections)
+        memory = resident_bytes()
+        if memory is not None:
+            yield _gauge("process_resident_memory_bytes", "Memory of the bridge.", memory)
+
+
+def _gauge(name: str, text: str, value: float) -> Gauge:
+    return Gauge(name, text, (), [((), value)])
+
+
+def _gauges(name: str, text: str, label: str, values: Mapping[str, float]) -> Gauge:
+    return Gauge(name, text, (label,), [((value,), number) for value, number in values.items()])
+
+
+def resident_bytes() -> int | None:
+    """Memory that this process has in use; None where the system does not say so in /proc."""
+    try:
+        return int(Path("/proc/self/statm").read_text("ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return None
+
+
+def _line(name: str, labels: Labels, values: Labels, number: float) -> str:
+    said = ",".join(f'{label}="{_escaped(value)}"' for label, value in zip(labels, values, strict=True))
+    return f"{name}{{{said}}} {number:.15g}" if said else f"{name} {number:.15g}"
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
