@@ -6,7 +6,7 @@ It knows nothing of what the modules compute, of where files come from or of the
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,6 +85,38 @@ def compare(expected: Shapes, found: Shapes) -> Mismatch:
     )
 
 
+def fetch_from(file: Path, module: nn.Module, *, prefix: str = "") -> Callable[[str], Tensor]:
+    """Reads one tensor of `file` at a time: by its name in `module`, float32, on the CPU.
+
+    For what is too large to be in memory twice. Every tensor is read through an opening of its own, so that
+    the pages of those read before do not stay in memory.
+
+    Args:
+        module: says which names and shapes there must be; on the meta device it costs nothing.
+        prefix: what stands before those names in the file.
+
+    Raises:
+        WeightsError: as `load_weights`, before anything is read.
+    """
+    try:
+        with safe_open(file, framework="pt") as stored:
+            found = {
+                name.removeprefix(prefix): tuple(stored.get_slice(name).get_shape())
+                for name in stored.keys()  # noqa: SIM118  (a file, not a dict)
+                if name.startswith(prefix)
+            }
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"{file}: expected a safetensors file, got: {error}") from error
+    _refuse(compare(module_shapes(module), found), file, module)
+
+    def fetch(name: str) -> Tensor:
+        with safe_open(file, framework="pt") as stored:
+            tensor: Tensor = stored.get_tensor(prefix + name)
+        return tensor.to(torch.float32)
+
+    return fetch
+
+
 def load_weights(
     module: nn.Module,
     file: Path,
@@ -116,10 +148,7 @@ def load_weights(
                 if name.startswith(prefix) and not (other_pieces and name.startswith(other_pieces))
             }
             found = {short: tuple(stored.get_slice(name).get_shape()) for short, name in names.items()}
-            mismatch = compare(expected, found)
-            if mismatch:
-                listed = "\n  ".join(mismatch.lines())
-                raise WeightsError(f"{file}: does not fit {type(module).__name__}:\n  {listed}")
+            _refuse(compare(expected, found), file, module)
             for short, name in names.items():
                 if short in expected:
                     tensor = stored.get_tensor(name)
@@ -128,3 +157,9 @@ def load_weights(
         raise WeightsError(f"{file}: expected a safetensors file, got: {error}") from error
     on_meta = any(tensor.is_meta for tensor in module.state_dict().values())
     module.load_state_dict(tensors, strict=False, assign=on_meta)
+
+
+def _refuse(mismatch: Mismatch, file: Path, module: nn.Module) -> None:
+    if mismatch:
+        listed = "\n  ".join(mismatch.lines())
+        raise WeightsError(f"{file}: does not fit {type(module).__name__}:\n  {listed}")
