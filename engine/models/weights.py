@@ -6,7 +6,7 @@ It knows nothing of what the modules compute, of where files come from or of the
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,36 +85,53 @@ def compare(expected: Shapes, found: Shapes) -> Mismatch:
     )
 
 
-def fetch_from(file: Path, module: nn.Module, *, prefix: str = "") -> Callable[[str], Tensor]:
-    """Reads one tensor of `file` at a time: by its name in `module`, float32, on the CPU.
+Fetch = Callable[[str], Tensor]
+"""A tensor by its name in its module, on the CPU. The file is not kept open."""
+
+
+def fetch_from(
+    files: Path | Sequence[Path], module: nn.Module, *, prefix: str = "", other_pieces: tuple[str, ...] = ()
+) -> Fetch:
+    """Reads one tensor at a time, by its name in `module`; floating-point ones as float32.
 
     For what is too large to be in memory twice. Every tensor is read through an opening of its own, so that
     the pages of those read before do not stay in memory.
 
     Args:
+        files: a safetensors file, or all into which one was split.
         module: says which names and shapes there must be; on the meta device it costs nothing.
-        prefix: what stands before those names in the file.
+        prefix: what stands before those names in the files.
+        other_pieces: as for `load_weights`.
 
     Raises:
         WeightsError: as `load_weights`, before anything is read.
     """
-    try:
-        with safe_open(file, framework="pt") as stored:
-            found = {
-                name.removeprefix(prefix): tuple(stored.get_slice(name).get_shape())
-                for name in stored.keys()  # noqa: SIM118  (a file, not a dict)
-                if name.startswith(prefix)
-            }
-    except (SafetensorError, OSError) as error:
-        raise WeightsError(f"{file}: expected a safetensors file, got: {error}") from error
-    _refuse(compare(module_shapes(module), found), file, module)
+    places: dict[str, Path] = {}
+    shapes: dict[str, tuple[int, ...]] = {}
+    for file in [files] if isinstance(files, Path) else files:
+        try:
+            with safe_open(file, framework="pt") as stored:
+                for name in stored.keys():  # noqa: SIM118  (a file, not a dict)
+                    if name.startswith(prefix) and not (other_pieces and name.startswith(other_pieces)):
+                        short = name.removeprefix(prefix)
+                        places[short] = file
+                        shapes[short] = tuple(stored.get_slice(name).get_shape())
+        except (SafetensorError, OSError) as error:
+            raise WeightsError(f"{file}: expected a safetensors file, got: {error}") from error
+    _refuse(compare(module_shapes(module), shapes), files, module)
 
     def fetch(name: str) -> Tensor:
-        with safe_open(file, framework="pt") as stored:
+        with safe_open(places[name], framework="pt") as stored:
             tensor: Tensor = stored.get_tensor(prefix + name)
-        return tensor.to(torch.float32)
+        return tensor.to(torch.float32) if tensor.is_floating_point() else tensor
 
     return fetch
+
+
+def fill(module: nn.Module, fetch: Fetch) -> None:
+    """Gives a module on the meta device its tensors, on the CPU; what is derived stays as it is made."""
+    names = [name for name in module_shapes(module) if not is_derived(name)]
+    module.load_state_dict({name: fetch(name) for name in names}, strict=False, assign=True)
 
 
 def load_weights(
@@ -159,7 +176,8 @@ def load_weights(
     module.load_state_dict(tensors, strict=False, assign=on_meta)
 
 
-def _refuse(mismatch: Mismatch, file: Path, module: nn.Module) -> None:
+def _refuse(mismatch: Mismatch, files: Path | Sequence[Path], module: nn.Module) -> None:
     if mismatch:
         listed = "\n  ".join(mismatch.lines())
-        raise WeightsError(f"{file}: does not fit {type(module).__name__}:\n  {listed}")
+        named = files if isinstance(files, Path) else ", ".join(str(file) for file in files)
+        raise WeightsError(f"{named}: does not fit {type(module).__name__}:\n  {listed}")
