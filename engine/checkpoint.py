@@ -1,6 +1,7 @@
 """Checkpoints on disk: a folder with `model.json` (capabilities, sizes) and `weights.safetensors`.
 
-Read without torch, so that the bridge knows a model before any worker has loaded it.
+Or a published model (`engine.published`), whose capabilities follow from its configs. Read without torch,
+so that the bridge knows a model before any worker has loaded it.
 """
 
 from __future__ import annotations
@@ -13,12 +14,17 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from engine.model_catalogue import MODELS
+from engine.published import find_named, is_published, open_published
+from engine.weights_digest import model_digest
 from scene_schema.capabilities import Capabilities
 from scene_schema.errors import Refused, refused_by
 
 SHIPPED: Final = Path(__file__).parent / "checkpoints"
 DESCRIPTION: Final = "model.json"
 WEIGHTS: Final = "weights.safetensors"
+PUBLISHED: Final = "audiogen"
+"""The architecture of published models."""
 
 
 @dataclass(frozen=True)
@@ -36,18 +42,25 @@ class Checkpoint:
 
 
 def find(model: str) -> Checkpoint:
-    """A shipped model by name, or a folder by path.
+    """A shipped or published model by name, or a folder by path.
 
     Raises `Refused`: `model_failed` where there is no such model or its description cannot be read.
     """
-    folder = SHIPPED / model if (SHIPPED / model).is_dir() else Path(model)
+    folder = Path(model)
+    if folder.name == model and (SHIPPED / model).is_dir():
+        folder = SHIPPED / model
+    elif model in MODELS:
+        return _find_published(model)
+    elif not (folder / DESCRIPTION).is_file() and is_published(folder):
+        return _describe_published(folder, folder.absolute().name, f"Dasheng-AudioGen from {folder}")
     description = folder / DESCRIPTION
     if not description.is_file():
-        shipped = ", ".join(sorted(path.parent.name for path in SHIPPED.glob(f"*/{DESCRIPTION}")))
+        names = ", ".join(sorted(path.parent.name for path in SHIPPED.glob(f"*/{DESCRIPTION}")))
         raise Refused(
             "model_failed",
             f"there is no model '{model}': {description} does not exist",
-            remedy=f"Shipped models: {shipped}. Or give the path of a folder with {DESCRIPTION}.",
+            remedy=f"Shipped models: {names}. Published models: {', '.join(MODELS)} (stemscape models list). "
+            f"Or give the path of a folder with {DESCRIPTION}, or of a published model.",
         )
     try:
         data = json.loads(description.read_text(encoding="utf-8"))
@@ -61,6 +74,52 @@ def find(model: str) -> Checkpoint:
         raise refused_by(error, str(description)) from error
     except (ValueError, KeyError, TypeError) as error:
         raise Refused("model_failed", f"{description} is not a model description: {error!r}") from error
+
+
+def _find_published(name: str) -> Checkpoint:
+    """A published model by its name here."""
+    named = MODELS[name]
+    folder = find_named(named)
+    if folder is None:
+        raise Refused(
+            "model_failed",
+            f"model '{name}' is not on this machine: {named.generator.id} is not in the hub's cache",
+            remedy=f"Fetch it: stemscape models pull {name}",
+        )
+    return _describe_published(folder, name, named.title)
+
+
+def _describe_published(folder: Path, name: str, title: str) -> Checkpoint:
+    published = open_published(folder)
+    config = published.generator_config
+    try:
+        capabilities = Capabilities(
+            name=name,
+            title=title,
+            weights_sha256=model_digest(published.sounding_files()),
+            rate_hz=config["sample_rate"],
+            channels=1,
+            latent_rate_hz=config["sample_rate"] / config["downsampling_ratio"],
+            shortest_s=0.5,
+            longest_s=30.0,  # three times the clips it learned from
+            views=["caption", "speech", "asr", "sfx", "music", "env"],
+            transcript=True,
+            cues=False,
+            tempo=False,
+            chords=False,
+            steps=25,
+            draft_steps=6,
+            guidance=5.0,
+        )
+    except ValidationError as error:
+        raise refused_by(error, str(folder)) from error
+    except (KeyError, TypeError, ZeroDivisionError) as error:
+        raise Refused(
+            "model_failed", f"{folder} is not a published generator: its config.json: {error!r}"
+        ) from error
+    except OSError as error:
+        raise Refused("model_failed", f"the weights of model '{name}' cannot be read: {error}") from error
+    return Checkpoint(folder, PUBLISHED, capabilities, {"generator": config, "codec": published.codec_config})
 
 
 def describe(model: str) -> Capabilities:

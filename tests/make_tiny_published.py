@@ -1,0 +1,91 @@
+"""Makes a published model small enough for a test: golden weights, and a text encoder of two layers.
+
+`python -m tests.make_tiny_published FOLDER`. Generator and codec are the golden ones (tests/golden); the text
+encoder has random weights and a real tokenizer of a few sentences. Made twice, it is the same twice.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import torch
+
+GOLDEN = Path(__file__).parent / "golden"
+SENTENCES = (
+    "<|caption|> A man says good evening while rain falls on a tin roof and a guitar plays.",
+    "<|speech|> A calm young woman speaks slowly. <|asr|> The door is open, come in!",
+    "<|sfx|> a door slams, then footsteps on gravel <|music|> soft piano, slow and sad",
+    "<|env|> wind in the trees, distant thunder, birds at dawn, waves on a beach, traffic in the city",
+)
+
+
+def make_tiny_published(folder: Path) -> None:
+    """Writes `generator/`, `codec/` and `text_encoder/` below `folder`, which is made."""
+    _copy_golden("audiogen_tiny", folder / "generator")
+    _copy_golden("tokenizer_tiny", folder / "codec")
+    width = json.loads((GOLDEN / "audiogen_tiny_config.json").read_text())["content_dim"]
+    make_tiny_text_encoder(folder / "text_encoder", width=width)
+
+
+def make_tiny_text_encoder(folder: Path, *, width: int, whole: bool = True) -> None:
+    """A T5 in transformers' layout: encoder and decoder, as the published ones, or the encoder alone."""
+    from transformers import T5Config, T5EncoderModel, T5ForConditionalGeneration
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    folder.mkdir(parents=True, exist_ok=True)
+    tokenizer = make_tokenizer()
+    tokenizer.save_pretrained(folder)
+    config = T5Config(
+        vocab_size=len(tokenizer),
+        d_model=width,
+        d_kv=8,
+        d_ff=2 * width,
+        num_layers=2,
+        num_heads=4,
+        feed_forward_proj="gated-gelu",
+        tie_word_embeddings=False,
+        decoder_start_token_id=0,
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = T5ForConditionalGeneration(config) if whole else T5EncoderModel(config)
+    model.save_pretrained(folder)
+
+
+def make_tokenizer() -> Any:
+    """A unigram tokenizer as T5's: words and letters of a few sentences, likelier where frequent."""
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+    from transformers import PreTrainedTokenizerFast
+
+    words = [f"▁{word}" for sentence in SENTENCES for word in sentence.split()]
+    letters = [*"▁abcdefghijklmnopqrstuvwxyz", *(letter for word in words for letter in word)]
+    counts = Counter(words + letters)
+    total = counts.total()
+    scored = [(piece, math.log(count / total)) for piece, count in sorted(counts.items())]
+    special = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0)]
+    made = Tokenizer(models.Unigram([*special, *scored], unk_id=2))
+    made.normalizer = normalizers.NFKC()
+    made.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace()]
+    )
+    made.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 1)])
+    return PreTrainedTokenizerFast(
+        tokenizer_object=made, pad_token="<pad>", eos_token="</s>", unk_token="<unk>"
+    )
+
+
+def _copy_golden(name: str, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(GOLDEN / f"{name}.safetensors", folder / "model.safetensors")
+    shutil.copyfile(GOLDEN / f"{name}_config.json", folder / "config.json")
+
+
+if __name__ == "__main__":
+    make_tiny_published(Path(sys.argv[1]))
