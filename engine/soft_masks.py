@@ -1,7 +1,7 @@
 """Stems out of a mix by soft masks that sum to one, so that the stems sum to the mix. Pure torch.
 
-The masks come from renders of each layer alone, which sound like the layers but not like this mix: in every bin
-of the mix's spectrum each layer gets the share that its own render has of all renders' power there (the
+The masks come from renders of each layer alone, which sound like the layers but not like this mix: in every
+bin of the mix's spectrum each layer gets the share that its own render has of all renders' power there (the
 generalised Wiener filter; Liutkus and Badeau, ICASSP 2015).
 Letters: N layers, S samples, F frequency bins, U spectral frames.
 """

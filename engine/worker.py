@@ -139,6 +139,10 @@ def load(model: str, threads: int) -> Renderer:
         from engine.compact_renderer import CompactRenderer
 
         return CompactRenderer.load(found, threads=threads)
+    if found.architecture == checkpoint.PUBLISHED:
+        from engine.audiogen_renderer import AudioGenRenderer
+
+        return AudioGenRenderer.load(found, threads=threads)
     raise Refused("model_failed", f"this engine has no architecture '{found.architecture}'")
 
 

@@ -1,7 +1,8 @@
 """Makes a published model small enough for a test: golden weights, and a text encoder of two layers.
 
-`python -m tests.make_tiny_published FOLDER`. Generator and codec are the golden ones (tests/golden); the text
-encoder has random weights and a real tokenizer of a few sentences. Made twice, it is the same twice.
+`python -m tests.make_tiny_published FOLDER`. The generator is the golden one (tests/golden). The golden codec
+has other latents, so this one has random weights, as has the text encoder, whose tokenizer is a real one of a
+few sentences. Made twice, it is the same twice.
 """
 
 from __future__ import annotations
@@ -15,6 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import save_file
+
+from engine.models.audiogen import decoder_config, encoder_config
+from engine.models.tokenizer import TokenizerEncoder
+from engine.models.vocos import Vocos
 
 GOLDEN = Path(__file__).parent / "golden"
 SENTENCES = (
@@ -28,9 +34,24 @@ SENTENCES = (
 def make_tiny_published(folder: Path) -> None:
     """Writes `generator/`, `codec/` and `text_encoder/` below `folder`, which is made."""
     _copy_golden("audiogen_tiny", folder / "generator")
-    _copy_golden("tokenizer_tiny", folder / "codec")
-    width = json.loads((GOLDEN / "audiogen_tiny_config.json").read_text())["content_dim"]
-    make_tiny_text_encoder(folder / "text_encoder", width=width)
+    config = json.loads((GOLDEN / "audiogen_tiny_config.json").read_text())
+    make_tiny_codec(folder / "codec", latent_dim=config["latent_dim"])
+    make_tiny_text_encoder(folder / "text_encoder", width=config["content_dim"])
+
+
+def make_tiny_codec(folder: Path, *, latent_dim: int) -> None:
+    """Encoder and decoder under the published names, their output about as loud as music."""
+    folder.mkdir(parents=True, exist_ok=True)
+    config = json.loads((GOLDEN / "tokenizer_tiny_config.json").read_text()) | {"embed_dim": latent_dim}
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        decoder, encoder = Vocos(decoder_config(config)), TokenizerEncoder(encoder_config(config))
+    tensors = {
+        **decoder.state_dict(),
+        **{f"encoder.{name}": one for name, one in encoder.state_dict().items()},
+    }
+    save_file({name: one.contiguous() for name, one in tensors.items()}, folder / "model.safetensors")
+    (folder / "config.json").write_text(json.dumps(config))
 
 
 def make_tiny_text_encoder(folder: Path, *, width: int, whole: bool = True) -> None:
