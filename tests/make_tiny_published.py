@@ -1,7 +1,7 @@
-"""Makes a published model small enough for a test: golden weights, and a text encoder of two layers.
+"""Makes a published model small enough for a test: golden generator, two layers of codec and text encoder.
 
-`python -m tests.make_tiny_published FOLDER`. Generator and codec are the golden ones (tests/golden); the text
-encoder has random weights and a real tokenizer of a few sentences. Made twice, it is the same twice.
+`python -m tests.make_tiny_published FOLDER`. Codec and text encoder have random weights, and the encoder a real
+tokenizer of a few sentences. Made twice, it is the same twice.
 """
 
 from __future__ import annotations
@@ -15,6 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import save_file
+
+from engine.models.audiogen import decoder_config, encoder_config
+from engine.models.tokenizer import TokenizerEncoder
+from engine.models.vocos import Vocos
 
 GOLDEN = Path(__file__).parent / "golden"
 SENTENCES = (
@@ -27,10 +32,25 @@ SENTENCES = (
 
 def make_tiny_published(folder: Path) -> None:
     """Writes `generator/`, `codec/` and `text_encoder/` below `folder`, which is made."""
-    _copy_golden("audiogen_tiny", folder / "generator")
-    _copy_golden("tokenizer_tiny", folder / "codec")
-    width = json.loads((GOLDEN / "audiogen_tiny_config.json").read_text())["content_dim"]
-    make_tiny_text_encoder(folder / "text_encoder", width=width)
+    generator = folder / "generator"
+    generator.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(GOLDEN / "audiogen_tiny.safetensors", generator / "model.safetensors")
+    shutil.copyfile(GOLDEN / "audiogen_tiny_config.json", generator / "config.json")
+    sizes = json.loads((generator / "config.json").read_text())
+    make_tiny_codec(folder / "codec", latent_dim=sizes["latent_dim"])
+    make_tiny_text_encoder(folder / "text_encoder", width=sizes["content_dim"])
+
+
+def make_tiny_codec(folder: Path, *, latent_dim: int) -> None:
+    """Encoder and decoder with random weights. The golden codec has other latents than the golden generator."""
+    sizes = json.loads((GOLDEN / "tokenizer_tiny_config.json").read_text()) | {"embed_dim": latent_dim}
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        decoder, encoder = Vocos(decoder_config(sizes)), TokenizerEncoder(encoder_config(sizes))
+    tensors = {f"encoder.{name}": tensor for name, tensor in encoder.state_dict().items()}
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file(decoder.state_dict() | tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    (folder / "config.json").write_text(json.dumps(sizes))
 
 
 def make_tiny_text_encoder(folder: Path, *, width: int, whole: bool = True) -> None:
@@ -79,12 +99,6 @@ def make_tokenizer() -> Any:
     return PreTrainedTokenizerFast(
         tokenizer_object=made, pad_token="<pad>", eos_token="</s>", unk_token="<unk>"
     )
-
-
-def _copy_golden(name: str, folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(GOLDEN / f"{name}.safetensors", folder / "model.safetensors")
-    shutil.copyfile(GOLDEN / f"{name}_config.json", folder / "config.json")
 
 
 if __name__ == "__main__":

@@ -9,10 +9,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
+
+from engine.stored_tensors import shapes, stored_tensors, tensor_files
 
 DERIVED = re.compile(
     r"(^|\.)(rotary\.inv_freq"  # rotary frequencies: follow from the head width
@@ -25,6 +28,7 @@ DERIVED = re.compile(
 SHOWN = 8  # findings listed of each kind; a wrong file has hundreds
 
 Shapes = Mapping[str, tuple[int, ...]]
+Of = TypeVar("Of")
 
 
 class WeightsError(ValueError):
@@ -85,6 +89,15 @@ def compare(expected: Shapes, found: Shapes) -> Mismatch:
     )
 
 
+def pieces_of(tensors: Mapping[str, Of], prefix: str, other_pieces: tuple[str, ...]) -> dict[str, Of]:
+    """The tensors of one module of a file: those whose names start with `prefix`, without it."""
+    return {
+        name.removeprefix(prefix): tensor
+        for name, tensor in tensors.items()
+        if name.startswith(prefix) and not (other_pieces and name.startswith(other_pieces))
+    }
+
+
 def load_weights(
     module: nn.Module,
     file: Path,
@@ -98,7 +111,7 @@ def load_weights(
     Args:
         module: its tensors keep their device and type; a module on the meta device takes the file's tensors,
             on the CPU.
-        file: a safetensors file.
+        file: a safetensors file, or the index of several.
         prefix: only names that start with it are read, without it: `backbone.` loads a denoiser alone.
         other_pieces: names that start with one of these belong to another module of the same file.
         dtype: floating-point tensors are turned into it on the way in.
@@ -109,22 +122,19 @@ def load_weights(
     expected = module_shapes(module)
     tensors: dict[str, Tensor] = {}
     try:
-        with safe_open(file, framework="pt") as stored:
-            names = {
-                name.removeprefix(prefix): name
-                for name in stored.keys()  # noqa: SIM118  (a file, not a dict)
-                if name.startswith(prefix) and not (other_pieces and name.startswith(other_pieces))
-            }
-            found = {short: tuple(stored.get_slice(name).get_shape()) for short, name in names.items()}
-            mismatch = compare(expected, found)
-            if mismatch:
-                listed = "\n  ".join(mismatch.lines())
-                raise WeightsError(f"{file}: does not fit {type(module).__name__}:\n  {listed}")
-            for short, name in names.items():
-                if short in expected:
-                    tensor = stored.get_tensor(name)
-                    tensors[short] = tensor.to(dtype) if dtype and tensor.is_floating_point() else tensor
-    except (SafetensorError, OSError) as error:
+        mismatch = compare(expected, shapes(pieces_of(stored_tensors(file), prefix, other_pieces)))
+        if mismatch:
+            listed = "\n  ".join(mismatch.lines())
+            raise WeightsError(f"{file}: does not fit {type(module).__name__}:\n  {listed}")
+        for one in tensor_files(file):
+            with safe_open(one, framework="pt") as stored:
+                for name in pieces_of(dict.fromkeys(stored.keys(), ""), prefix, other_pieces):
+                    if name in expected:
+                        tensor = stored.get_tensor(prefix + name)
+                        tensors[name] = tensor.to(dtype) if dtype and tensor.is_floating_point() else tensor
+    except WeightsError:
+        raise
+    except (SafetensorError, OSError, ValueError) as error:
         raise WeightsError(f"{file}: expected a safetensors file, got: {error}") from error
     on_meta = any(tensor.is_meta for tensor in module.state_dict().values())
     module.load_state_dict(tensors, strict=False, assign=on_meta)
