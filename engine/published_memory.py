@@ -102,7 +102,7 @@ def check_memory(needed_bytes: int, available: int | None, *, where: str = "memo
 
 
 def _container_bytes(cgroup: Path) -> int | None:
-    """What a container may still take, None without a limit. Its file cache gives way, so it counts as free."""
+    """What a container may still take, None without a limit. Its file cache counts, for it gives way."""
     try:
         most = (cgroup / "memory.max").read_text().strip()
         if most == "max":

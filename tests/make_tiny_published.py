@@ -1,6 +1,6 @@
 """Makes a published model small enough for a test: golden generator, two layers of codec and text encoder.
 
-`python -m tests.make_tiny_published FOLDER`. Codec and text encoder have random weights, and the encoder a real
+`python -m tests.make_tiny_published FOLDER`. Codec and text encoder have random weights, the encoder a real
 tokenizer of a few sentences. Made twice, it is the same twice.
 """
 
@@ -42,7 +42,7 @@ def make_tiny_published(folder: Path) -> None:
 
 
 def make_tiny_codec(folder: Path, *, latent_dim: int) -> None:
-    """Encoder and decoder with random weights. The golden codec has other latents than the golden generator."""
+    """Encoder and decoder with random weights: the golden codec's latents are not the golden generator's."""
     sizes = json.loads((GOLDEN / "tokenizer_tiny_config.json").read_text()) | {"embed_dim": latent_dim}
     with torch.random.fork_rng():
         torch.manual_seed(0)
