@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -19,7 +18,7 @@ from engine.models.dit import DiT
 from engine.models.packed_linear import Precision
 from engine.models.prepared_dit import PreparedDiT, Prompt
 from engine.models.vocos import Vocos
-from engine.models.weights import WeightsError, fetch_from, fill
+from engine.models.weights import WeightsError, fetch_from, load_weights
 from engine.precision import fastest_precision
 from engine.published import PublishedModel, open_published
 from engine.renderer import Progress, Sound
@@ -168,11 +167,11 @@ def _generator(
     model: PublishedModel, text_dim: int, precision: Precision, device: torch.device
 ) -> tuple[PromptReader, PreparedDiT]:
     config = AudioGenConfig.from_published(model.generator_config, text_dim=text_dim)
-    files: list[Path] = list(model.weight_files("generator"))
+    weights = model.generator_weights
     with torch.device("meta"):
         prompts, shapes = PromptReader(config), DiT(config.dit)
-    fill(prompts, fetch_from(files, prompts, other_pieces=("backbone.",)))
-    fetch = fetch_from(files, shapes, prefix="backbone.")
+    load_weights(prompts, weights, other_pieces=("backbone.",), dtype=torch.float32)
+    fetch = fetch_from(weights, shapes, prefix="backbone.")
     return prompts.eval(), PreparedDiT(config.dit, fetch, precision=precision, device=device)
 
 
@@ -190,6 +189,6 @@ def _check_fit(config: AudioGenConfig, codec: Vocos) -> None:
 def _codec(model: PublishedModel, device: torch.device) -> Vocos:
     with torch.device("meta"):
         codec = Vocos(decoder_config(model.codec_config))
-    fill(codec, fetch_from(list(model.weight_files("codec")), codec, other_pieces=("encoder.",)))
+    load_weights(codec, model.codec_weights, other_pieces=("encoder.",), dtype=torch.float32)
     # float32 whatever the denoiser's type: an inverse transform of bfloat16 spectra is noise
     return codec.to(device).eval()

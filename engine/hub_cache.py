@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -66,7 +67,10 @@ def owner_of(snapshot: Path) -> tuple[str, Path] | None:
 def named_digest(file: Path) -> str | None:
     """The SHA-256 that a cached large file is named by; None for any other file.
 
-    The cache keeps a file's content in `blobs`, under the hub's own digest of it, and links to it.
+    A snapshot's file is a link to `blobs/DIGEST` of its repository, the digest being the hub's own.
     """
-    blob = file.resolve()
-    return blob.name if blob.parent.name == "blobs" and SHA256.fullmatch(blob.name) else None
+    if not file.is_symlink():
+        return None
+    blob = Path(os.path.normpath(file.parent / file.readlink()))  # one link: what is behind has other names
+    is_blob = blob.parent.name == "blobs" and blob.parent.parent.name.startswith("models--")
+    return blob.name if is_blob and SHA256.fullmatch(blob.name) else None

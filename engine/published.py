@@ -21,6 +21,7 @@ from typing import Any, Final
 
 from engine import hub_cache
 from engine.model_catalogue import MODELS, NamedModel, Piece
+from engine.stored_tensors import stored_tensors, tensor_files
 from scene_schema.errors import Finding, Refused
 
 CONFIG: Final = "config.json"
@@ -48,21 +49,21 @@ class PublishedModel:
     generator_config: dict[str, Any]
     codec_config: dict[str, Any]
 
-    def weight_files(self, piece: Piece) -> tuple[Path, ...]:
-        """The safetensors files of a piece, in the order of their names."""
-        entry = {"generator": self.generator_weights, "codec": self.codec_weights}.get(piece)
-        return tuple(_stored(entry or _entry(self.text_encoder)))
+    @property
+    def text_encoder_weights(self) -> Path:
+        """As the generator's."""
+        return _entry(self.text_encoder)
 
     def sounding_files(self) -> dict[str, Path]:
         """Every file that the sound depends on, by piece and name; copies of a model have the same names."""
-        folders: dict[Piece, Path] = {
-            "generator": self.generator_weights.parent,
-            "codec": self.codec_weights.parent,
-            "text_encoder": self.text_encoder,
+        entries: dict[Piece, Path] = {
+            "generator": self.generator_weights,
+            "codec": self.codec_weights,
+            "text_encoder": self.text_encoder_weights,
         }
         files = {}
-        for piece, folder in folders.items():
-            for file in (folder / CONFIG, *self.weight_files(piece)):
+        for piece, entry in entries.items():
+            for file in (entry.parent / CONFIG, *tensor_files(entry)):
                 files[f"{piece}/{file.name}"] = file
         tokenizer = next(
             self.text_encoder / name for name in TOKENIZERS if (self.text_encoder / name).is_file()
@@ -164,17 +165,16 @@ def _lacks(folder: Path, piece: Piece) -> Iterator[Finding]:
     except ValueError as error:
         yield Finding(field=str(folder / CONFIG), expected="a JSON object", got=str(error))
     entry = _entry(folder)
-    try:
-        files = _stored(entry)
-    except (OSError, ValueError) as error:
-        files = []
-        yield Finding(field=str(entry), expected="a list of safetensors files", got=_story(error))
-    for file in files:
-        if not file.is_file():
-            got = "no such file"
-            if (folder / PICKLED).is_file():
-                got = f"{PICKLED} alone, a pickle, which could carry code and is never opened"
-            yield Finding(field=str(file), expected="the weights", got=got)
+    if entry.name == WEIGHTS and not entry.is_file() and (folder / PICKLED).is_file():
+        got = f"{PICKLED} alone, a pickle, which could carry code and is never opened"
+        yield Finding(field=str(entry), expected="the weights", got=got)
+    else:
+        try:
+            stored_tensors(entry)
+        except FileNotFoundError as error:
+            yield Finding(field=str(error.filename), expected="the weights", got="no such file")
+        except (OSError, ValueError) as error:
+            yield Finding(field=str(entry), expected="whole safetensors weights", got=str(error))
     if piece == "text_encoder" and not any((folder / name).is_file() for name in TOKENIZERS):
         yield Finding(
             field=str(folder / TOKENIZERS[0]), expected=f"that or {TOKENIZERS[1]}", got="neither of them"
@@ -184,20 +184,6 @@ def _lacks(folder: Path, piece: Piece) -> Iterator[Finding]:
 def _entry(folder: Path) -> Path:
     """The file through which a folder's weights are read; the one file where there is neither."""
     return folder / (INDEX if (folder / INDEX).is_file() and not (folder / WEIGHTS).is_file() else WEIGHTS)
-
-
-def _stored(entry: Path) -> list[Path]:
-    """The safetensors files behind an entry. Raises `OSError`, or `ValueError` for a broken index."""
-    if entry.name != INDEX:
-        return [entry]
-    names = _read(entry).get("weight_map")
-    if not isinstance(names, dict) or not names or not all(_is_plain(name) for name in names.values()):
-        raise ValueError("no weight_map of file names")
-    return [entry.parent / name for name in sorted(set(names.values()))]
-
-
-def _is_plain(name: object) -> bool:
-    return isinstance(name, str) and name.endswith(".safetensors") and Path(name).name == name
 
 
 def _read(file: Path) -> dict[str, Any]:

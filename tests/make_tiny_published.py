@@ -1,8 +1,7 @@
-"""Makes a published model small enough for a test: golden weights, and a text encoder of two layers.
+"""Makes a published model small enough for a test: golden generator, two layers of codec and text encoder.
 
-`python -m tests.make_tiny_published FOLDER`. The generator is the golden one (tests/golden). The golden codec
-has other latents, so this one has random weights, as has the text encoder, whose tokenizer is a real one of a
-few sentences. Made twice, it is the same twice.
+`python -m tests.make_tiny_published FOLDER`. Codec and text encoder have random weights, the encoder a real
+tokenizer of a few sentences. Made twice, it is the same twice.
 """
 
 from __future__ import annotations
@@ -33,25 +32,25 @@ SENTENCES = (
 
 def make_tiny_published(folder: Path) -> None:
     """Writes `generator/`, `codec/` and `text_encoder/` below `folder`, which is made."""
-    _copy_golden("audiogen_tiny", folder / "generator")
-    config = json.loads((GOLDEN / "audiogen_tiny_config.json").read_text())
-    make_tiny_codec(folder / "codec", latent_dim=config["latent_dim"])
-    make_tiny_text_encoder(folder / "text_encoder", width=config["content_dim"])
+    generator = folder / "generator"
+    generator.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(GOLDEN / "audiogen_tiny.safetensors", generator / "model.safetensors")
+    shutil.copyfile(GOLDEN / "audiogen_tiny_config.json", generator / "config.json")
+    sizes = json.loads((generator / "config.json").read_text())
+    make_tiny_codec(folder / "codec", latent_dim=sizes["latent_dim"])
+    make_tiny_text_encoder(folder / "text_encoder", width=sizes["content_dim"])
 
 
 def make_tiny_codec(folder: Path, *, latent_dim: int) -> None:
-    """Encoder and decoder under the published names, their output about as loud as music."""
-    folder.mkdir(parents=True, exist_ok=True)
-    config = json.loads((GOLDEN / "tokenizer_tiny_config.json").read_text()) | {"embed_dim": latent_dim}
+    """Encoder and decoder with random weights: the golden codec's latents are not the golden generator's."""
+    sizes = json.loads((GOLDEN / "tokenizer_tiny_config.json").read_text()) | {"embed_dim": latent_dim}
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        decoder, encoder = Vocos(decoder_config(config)), TokenizerEncoder(encoder_config(config))
-    tensors = {
-        **decoder.state_dict(),
-        **{f"encoder.{name}": one for name, one in encoder.state_dict().items()},
-    }
-    save_file({name: one.contiguous() for name, one in tensors.items()}, folder / "model.safetensors")
-    (folder / "config.json").write_text(json.dumps(config))
+        decoder, encoder = Vocos(decoder_config(sizes)), TokenizerEncoder(encoder_config(sizes))
+    tensors = {f"encoder.{name}": tensor for name, tensor in encoder.state_dict().items()}
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file(decoder.state_dict() | tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    (folder / "config.json").write_text(json.dumps(sizes))
 
 
 def make_tiny_text_encoder(folder: Path, *, width: int, whole: bool = True) -> None:
@@ -100,12 +99,6 @@ def make_tokenizer() -> Any:
     return PreTrainedTokenizerFast(
         tokenizer_object=made, pad_token="<pad>", eos_token="</s>", unk_token="<unk>"
     )
-
-
-def _copy_golden(name: str, folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(GOLDEN / f"{name}.safetensors", folder / "model.safetensors")
-    shutil.copyfile(GOLDEN / f"{name}_config.json", folder / "config.json")
 
 
 if __name__ == "__main__":

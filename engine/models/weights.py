@@ -6,13 +6,16 @@ It knows nothing of what the modules compute, of where files come from or of the
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
+
+from engine.stored_tensors import shapes, stored_tensors, tensor_files
 
 DERIVED = re.compile(
     r"(^|\.)(rotary\.inv_freq"  # rotary frequencies: follow from the head width
@@ -25,6 +28,7 @@ DERIVED = re.compile(
 SHOWN = 8  # findings listed of each kind; a wrong file has hundreds
 
 Shapes = Mapping[str, tuple[int, ...]]
+Of = TypeVar("Of")
 
 
 class WeightsError(ValueError):
@@ -85,53 +89,49 @@ def compare(expected: Shapes, found: Shapes) -> Mismatch:
     )
 
 
+def pieces_of(tensors: Mapping[str, Of], prefix: str, other_pieces: tuple[str, ...]) -> dict[str, Of]:
+    """The tensors of one module of a file: those whose names start with `prefix`, without it."""
+    return {
+        name.removeprefix(prefix): tensor
+        for name, tensor in tensors.items()
+        if name.startswith(prefix) and not (other_pieces and name.startswith(other_pieces))
+    }
+
+
 Fetch = Callable[[str], Tensor]
-"""A tensor by its name in its module, on the CPU. The file is not kept open."""
+"""A tensor by its name in its module, on the CPU."""
 
 
-def fetch_from(
-    files: Path | Sequence[Path], module: nn.Module, *, prefix: str = "", other_pieces: tuple[str, ...] = ()
-) -> Fetch:
+def fetch_from(file: Path, module: nn.Module, *, prefix: str = "") -> Fetch:
     """Reads one tensor at a time, by its name in `module`; floating-point ones as float32.
 
     For what is too large to be in memory twice. Every tensor is read through an opening of its own, so that
     the pages of those read before do not stay in memory.
 
     Args:
-        files: a safetensors file, or all into which one was split.
+        file: a safetensors file, or the index of several.
         module: says which names and shapes there must be; on the meta device it costs nothing.
-        prefix: what stands before those names in the files.
-        other_pieces: as for `load_weights`.
+        prefix: what stands before those names in the file.
 
     Raises:
         WeightsError: as `load_weights`, before anything is read.
     """
     places: dict[str, Path] = {}
-    shapes: dict[str, tuple[int, ...]] = {}
-    for file in [files] if isinstance(files, Path) else files:
-        try:
-            with safe_open(file, framework="pt") as stored:
-                for name in stored.keys():  # noqa: SIM118  (a file, not a dict)
-                    if name.startswith(prefix) and not (other_pieces and name.startswith(other_pieces)):
-                        short = name.removeprefix(prefix)
-                        places[short] = file
-                        shapes[short] = tuple(stored.get_slice(name).get_shape())
-        except (SafetensorError, OSError) as error:
-            raise WeightsError(f"{file}: expected a safetensors file, got: {error}") from error
-    _refuse(compare(module_shapes(module), shapes), files, module)
+    try:
+        found = pieces_of(stored_tensors(file), prefix, ())
+        for one in tensor_files(file):
+            with safe_open(one, framework="pt") as stored:
+                places.update(dict.fromkeys(stored.keys(), one))
+    except (SafetensorError, OSError, ValueError) as error:
+        raise WeightsError(f"{file}: expected a safetensors file, got: {error}") from error
+    _refuse(compare(module_shapes(module), shapes(found)), file, module)
 
     def fetch(name: str) -> Tensor:
-        with safe_open(places[name], framework="pt") as stored:
+        with safe_open(places[prefix + name], framework="pt") as stored:
             tensor: Tensor = stored.get_tensor(prefix + name)
         return tensor.to(torch.float32) if tensor.is_floating_point() else tensor
 
     return fetch
-
-
-def fill(module: nn.Module, fetch: Fetch) -> None:
-    """Gives a module on the meta device its tensors, on the CPU; what is derived stays as it is made."""
-    names = [name for name in module_shapes(module) if not is_derived(name)]
-    module.load_state_dict({name: fetch(name) for name in names}, strict=False, assign=True)
 
 
 def load_weights(
@@ -147,7 +147,7 @@ def load_weights(
     Args:
         module: its tensors keep their device and type; a module on the meta device takes the file's tensors,
             on the CPU.
-        file: a safetensors file.
+        file: a safetensors file, or the index of several.
         prefix: only names that start with it are read, without it: `backbone.` loads a denoiser alone.
         other_pieces: names that start with one of these belong to another module of the same file.
         dtype: floating-point tensors are turned into it on the way in.
@@ -158,26 +158,23 @@ def load_weights(
     expected = module_shapes(module)
     tensors: dict[str, Tensor] = {}
     try:
-        with safe_open(file, framework="pt") as stored:
-            names = {
-                name.removeprefix(prefix): name
-                for name in stored.keys()  # noqa: SIM118  (a file, not a dict)
-                if name.startswith(prefix) and not (other_pieces and name.startswith(other_pieces))
-            }
-            found = {short: tuple(stored.get_slice(name).get_shape()) for short, name in names.items()}
-            _refuse(compare(expected, found), file, module)
-            for short, name in names.items():
-                if short in expected:
-                    tensor = stored.get_tensor(name)
-                    tensors[short] = tensor.to(dtype) if dtype and tensor.is_floating_point() else tensor
-    except (SafetensorError, OSError) as error:
+        found = shapes(pieces_of(stored_tensors(file), prefix, other_pieces))
+        _refuse(compare(expected, found), file, module)
+        for one in tensor_files(file):
+            with safe_open(one, framework="pt") as stored:
+                for name in pieces_of(dict.fromkeys(stored.keys(), ""), prefix, other_pieces):
+                    if name in expected:
+                        tensor = stored.get_tensor(prefix + name)
+                        tensors[name] = tensor.to(dtype) if dtype and tensor.is_floating_point() else tensor
+    except WeightsError:
+        raise
+    except (SafetensorError, OSError, ValueError) as error:
         raise WeightsError(f"{file}: expected a safetensors file, got: {error}") from error
     on_meta = any(tensor.is_meta for tensor in module.state_dict().values())
     module.load_state_dict(tensors, strict=False, assign=on_meta)
 
 
-def _refuse(mismatch: Mismatch, files: Path | Sequence[Path], module: nn.Module) -> None:
+def _refuse(mismatch: Mismatch, file: Path, module: nn.Module) -> None:
     if mismatch:
         listed = "\n  ".join(mismatch.lines())
-        named = files if isinstance(files, Path) else ", ".join(str(file) for file in files)
-        raise WeightsError(f"{named}: does not fit {type(module).__name__}:\n  {listed}")
+        raise WeightsError(f"{file}: does not fit {type(module).__name__}:\n  {listed}")
