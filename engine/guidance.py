@@ -7,11 +7,16 @@ channels, T latent frames.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
+import torch
 from torch import Tensor
 
 from engine.models.prepared_dit import PreparedDiT, Prompt
 from engine.sampling import Velocity, guide, timestep_of
+
+FRAMES_AT_ONCE: Final = 4000
+"""Latent frames in one batch, both branches counted: eight guided clips of 10 s. More would cost memory."""
 
 
 @dataclass(frozen=True)
@@ -30,26 +35,48 @@ class GuidedRange:
         return self.low <= sigma <= self.high
 
 
-EVERYWHERE = GuidedRange()
+EVERYWHERE: Final = GuidedRange()
 
 
 def guided(
-    network: PreparedDiT, prompt: Prompt, guidance: float, where: GuidedRange = EVERYWHERE
+    network: PreparedDiT,
+    prompt: Prompt,
+    guidance: float,
+    where: GuidedRange = EVERYWHERE,
+    frames_at_once: int = FRAMES_AT_ONCE,
 ) -> Velocity:
     """The guided velocity of n clips, for `sampling.sample`.
+
+    Both branches of as many clips as `frames_at_once` allows go through the network as one batch.
 
     Args:
         prompt: n items to sound like; then n to sound unlike, each under a prompt or empty. At guidance 1
             only the first n are asked.
     """
     clips = prompt.items // 2
-    alone = prompt.first(clips)
+    shares: dict[tuple[int, bool], list[tuple[slice, Prompt]]] = {}
+
+    def share(frames: int, both: bool) -> list[tuple[slice, Prompt]]:
+        if (frames, both) not in shares:
+            shares[frames, both] = []
+            size = max(1, frames_at_once // (frames * (2 if both else 1)))
+            for first in range(0, clips, size):
+                items = list(range(first, min(first + size, clips)))
+                asked = items + [clips + item for item in items] if both else items
+                shares[frames, both].append((slice(first, first + size), prompt.of(asked)))
+        return shares[frames, both]
 
     def ask(latent: Tensor, sigma: Tensor) -> Tensor:
         timestep = int(timestep_of(sigma))
-        if guidance == 1 or not where.holds(float(sigma)):
-            return network.velocity(latent, timestep, alone)  # (n, C, T)
-        both = network.velocity(latent.repeat(2, 1, 1), timestep, prompt)  # (2·n, C, T)
-        return guide(both[:clips], both[clips:], guidance)  # (n, C, T)
+        both = guidance != 1 and where.holds(float(sigma))
+        velocities = []
+        for some, asked in share(latent.shape[-1], both):
+            if both:
+                pairs = network.velocity(latent[some].repeat(2, 1, 1), timestep, asked)  # (2·m, C, T)
+                like, unlike = pairs.chunk(2)  # 2 × (m, C, T)
+                velocities.append(guide(like, unlike, guidance))
+            else:
+                velocities.append(network.velocity(latent[some], timestep, asked))
+        return torch.cat(velocities)  # (n, C, T)
 
     return ask

@@ -56,15 +56,17 @@ class Prompt:
         """B."""
         return self.prompted + self.empty
 
-    def first(self, items: int) -> Prompt:
-        """The same for the first items alone, all of them with a prompt."""
+    def of(self, items: list[int]) -> Prompt:
+        """The same for some of the items, those with a prompt first, as they must be."""
+        prompted = [item for item in items if item < self.prompted]
+        assert items[: len(prompted)] == prompted, "items with a prompt come first"
         return Prompt(
-            [one[:items] for one in self.keys],
-            [one[:items] for one in self.values],
-            None if self.mask is None else self.mask[:items],
-            [one[:items] for one in self.frames],
-            None if self.frame_mask is None else self.frame_mask[:items],
-            0,
+            [one[prompted] for one in self.keys],
+            [one[prompted] for one in self.values],
+            None if self.mask is None else self.mask[prompted],
+            [one[items] for one in self.frames],
+            None if self.frame_mask is None else self.frame_mask[items],
+            len(items) - len(prompted),
         )
 
 

@@ -116,6 +116,28 @@ def test_outside_the_guided_range_only_the_conditional_branch_is_asked() -> None
         assert not torch.allclose(partly(noise, level), other(noise, level))
 
 
+@torch.no_grad()
+def test_a_batch_too_large_is_split_and_says_the_same() -> None:
+    network = prepared(golden.tiny_audiogen().backbone)
+    prompt, noise, level = golden_prompt(network), GENERATED["noise"], torch.tensor(0.5)
+    whole = guided(network, prompt, 5.0)(noise, level)
+    for frames_at_once in (1, noise.shape[-1] * 2):
+        split = guided(network, prompt, 5.0, frames_at_once=frames_at_once)(noise, level)
+        assert golden.relative_error(split, whole) <= EXACT
+
+
+@torch.no_grad()
+def test_a_clip_can_be_guided_away_from_another_prompt(plain: DiT) -> None:
+    """Instead of the empty branch: two prompts, the second one to sound unlike."""
+    network = prepared(plain)
+    drawn = torch.Generator().manual_seed(7)
+    context, frame = torch.randn(2, 5, 20, generator=drawn), torch.randn(2, 1, 10, generator=drawn)
+    latent, level = torch.randn(1, 12, 9, generator=drawn), torch.tensor(0.5)
+    got = guided(network, network.listen(context, None, frame), 3.0)(latent, level)
+    like, unlike = plain(latent.repeat(2, 1, 1), 500, context, None, frame.expand(-1, 9, -1)).chunk(2)
+    assert golden.relative_error(got, unlike + 3.0 * (like - unlike)) <= EXACT
+
+
 def test_a_known_schedule_needs_no_weights_any_more(plain: DiT) -> None:
     state = dict(plain.state_dict())
     network = PreparedDiT(SIZES, lambda name: state[name], precision="float32", device=CPU)
