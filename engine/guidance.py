@@ -47,36 +47,66 @@ def guided(
 ) -> Velocity:
     """The guided velocity of n clips, for `sampling.sample`.
 
-    Both branches of as many clips as `frames_at_once` allows go through the network as one batch.
+    Both branches of as many clips as `frames_at_once` allows go through the network as one batch; where even
+    that does not fit into memory, of half as many, and so on.
 
     Args:
         prompt: n items to sound like; then n to sound unlike, each under a prompt or empty. At guidance 1
             only the first n are asked.
+
+    Raises:
+        OutOfMemory: from the velocity, where one clip alone does not fit.
     """
     clips = prompt.items // 2
-    shares: dict[tuple[int, bool], list[tuple[slice, Prompt]]] = {}
+    most = frames_at_once
+    parts: dict[tuple[int, bool], Prompt] = {}  # of a batch that is split the same way at every step
 
-    def share(frames: int, both: bool) -> list[tuple[slice, Prompt]]:
-        if (frames, both) not in shares:
-            shares[frames, both] = []
-            size = max(1, frames_at_once // (frames * (2 if both else 1)))
-            for first in range(0, clips, size):
-                items = list(range(first, min(first + size, clips)))
-                asked = items + [clips + item for item in items] if both else items
-                shares[frames, both].append((slice(first, first + size), prompt.of(asked)))
-        return shares[frames, both]
+    def part(first: int, after: int, both: bool) -> Prompt:
+        if (first, both) not in parts:
+            items = list(range(first, after))
+            parts[first, both] = prompt.of(items + [clips + item for item in items] if both else items)
+        return parts[first, both]
+
+    def batch(latent: Tensor, timestep: int, first: int, after: int, both: bool) -> Tensor:
+        some = latent[first:after]  # (m, C, T)
+        if not both:
+            return network.velocity(some, timestep, part(first, after, both))  # (m, C, T)
+        pairs = network.velocity(some.repeat(2, 1, 1), timestep, part(first, after, both))  # (2·m, C, T)
+        like, unlike = pairs.chunk(2)  # 2 × (m, C, T)
+        return guide(like, unlike, guidance)  # (m, C, T)
 
     def ask(latent: Tensor, sigma: Tensor) -> Tensor:
+        nonlocal most
         timestep = int(timestep_of(sigma))
         both = guidance != 1 and where.holds(float(sigma))
-        velocities = []
-        for some, asked in share(latent.shape[-1], both):
-            if both:
-                pairs = network.velocity(latent[some].repeat(2, 1, 1), timestep, asked)  # (2·m, C, T)
-                like, unlike = pairs.chunk(2)  # 2 × (m, C, T)
-                velocities.append(guide(like, unlike, guidance))
-            else:
-                velocities.append(network.velocity(latent[some], timestep, asked))
-        return torch.cat(velocities)  # (n, C, T)
+        frames = latent.shape[-1] * (2 if both else 1)  # of one clip
+        while True:
+            size = min(clips, max(1, most // frames))
+            try:
+                firsts = range(0, clips, size)
+                return torch.cat(
+                    [batch(latent, timestep, first, min(first + size, clips), both) for first in firsts]
+                )  # (n, C, T)
+            except RuntimeError as error:
+                if not is_out_of_memory(error):
+                    raise
+                if size == 1:
+                    raise OutOfMemory(latent.shape[-1]) from error
+            most = frames * (size // 2)
+            parts.clear()
+            if network.device.type == "cuda":
+                torch.cuda.empty_cache()
 
     return ask
+
+
+class OutOfMemory(MemoryError):  # noqa: N818 - as torch and the field say
+    """One clip alone does not fit into the device's memory."""
+
+    def __init__(self, frames: int) -> None:
+        super().__init__(f"a clip of {frames} latent frames does not fit into this device's memory")
+
+
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether torch means that memory has run out, on a GPU or a CPU."""
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)

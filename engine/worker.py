@@ -65,6 +65,14 @@ class Worker:
             self._render(job)
         except Refused as refused:
             self._send("render.failed", RenderFailed(job=job.id, failure=Failure.of(refused)))
+        except MemoryError as error:
+            log.exception("job %s did not fit into memory", job.id)
+            failure = Failure(
+                code="out_of_memory",
+                message=str(error) or "this render does not fit into memory",
+                remedy="Make the scene shorter, close other programs, or serve a smaller model.",
+            )
+            self._send("render.failed", RenderFailed(job=job.id, failure=failure))
         except Exception:
             # the one place in this process where anything may be caught
             log.exception("job %s failed", job.id)

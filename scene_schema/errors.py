@@ -26,6 +26,7 @@ Code = Literal[
     "not_rendered",  # there is no stem yet
     "worker_lost",  # the engine worker died; the bridge starts another
     "model_failed",  # the model could not be loaded
+    "out_of_memory",  # the device's memory does not hold this render, not even in pieces
     "denied",  # no key, a wrong token, another's job, a path outside the project folders
     "shutting_down",
     "internal",  # our fault; the log has the story

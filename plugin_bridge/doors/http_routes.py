@@ -39,6 +39,7 @@ STATUS: Final[dict[Code, int]] = {
     "not_rendered": 409,
     "worker_lost": 503,
     "model_failed": 503,
+    "out_of_memory": 503,
     "denied": 403,  # 401 where a token is missing or wrong
     "shutting_down": 503,
     "internal": 500,
