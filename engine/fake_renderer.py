@@ -1,6 +1,7 @@
 """A fake model: recognisable test tones in milliseconds, for people who write clients, and for tests.
 
-Each caption has its own pitch; each cue a click at its exact sample. No torch, no weights.
+Each caption has its own pitch; each cue a click at its exact sample. A render in fewer steps than the model's
+is fainter, so that a draft can be told from its stem. No torch, no weights.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ class FakeRenderer:
             time.sleep(STEP_S * (10 if request.caption.startswith("slow") else 1))
             yield Progress("sampling", step + 1, request.steps)
         times_s = np.arange(round(request.duration_s * rate_hz)) / rate_hz
-        wave = LEVEL * np.sin(2.0 * np.pi * pitch_hz(request) * times_s)
+        level = LEVEL * request.steps / self.capabilities.steps
+        wave = level * np.sin(2.0 * np.pi * pitch_hz(request) * times_s)
         for cue in request.cues:
             wave[min(round(cue.at_s * rate_hz), len(wave) - 1)] = 0.5
         yield Sound(wave.astype(np.float32)[:, None], rate_hz)

@@ -30,6 +30,7 @@ from scene_schema.messages import (
     CancelJob,
     Failure,
     RenderDone,
+    RenderDraft,
     RenderFailed,
     RenderProgress,
     RenderStopped,
@@ -82,8 +83,10 @@ class Worker:
             self._send("render.failed", RenderFailed(job=job.id, failure=failure))
 
     def _render(self, job: RenderJob) -> None:
-        start_s = time.perf_counter()
         self._running, self._cancelled = job.id, False
+        if job.draft_steps is not None:
+            self._draft(job)
+        start_s = time.perf_counter()
         events = self._renderer.render(job.request)
         while not self._cancelled and not self._stopping:
             event = next(events)
@@ -96,8 +99,28 @@ class Worker:
                 return
         self._send("render.stopped", RenderStopped(job=job.id))
 
-    def _deliver(self, job: RenderJob, sound: Sound, rendered_s: float) -> None:
-        done = RenderDone(
+    def _draft(self, job: RenderJob) -> None:
+        """The same sound in fewer steps, sent ahead. Its steps are told, its other stages are not."""
+        start_s = time.perf_counter()
+        for event in self._renderer.render(job.draft_request):
+            if isinstance(event, Sound):
+                self._deliver(job, event, time.perf_counter() - start_s, RenderDraft, "render.draft")
+            elif event.stage == "sampling":
+                progress = RenderProgress(job=job.id, stage="draft", step=event.step, steps=event.steps)
+                self._send("render.progress", progress)
+            self._read(wait=False)
+            if self._cancelled or self._stopping:
+                return
+
+    def _deliver(
+        self,
+        job: RenderJob,
+        sound: Sound,
+        rendered_s: float,
+        content: type[RenderDone] = RenderDone,
+        kind: str = "render.done",
+    ) -> None:
+        done = content(
             job=job.id,
             rate_hz=sound.rate_hz,
             channels=sound.samples.shape[1],
@@ -105,7 +128,7 @@ class Worker:
             rendered_s=rendered_s,
         )
         samples = np.ascontiguousarray(sound.samples, dtype="<f4").tobytes()
-        self._send("render.done", done, samples)
+        self._send(kind, done, samples)
 
     def _read(self, *, wait: bool) -> None:
         """Takes in whatever has come; with `wait`, sleeps until something has."""

@@ -28,6 +28,7 @@ from plugin_bridge.audio_store import AudioStore
 from plugin_bridge.commit_group import CommitGroup
 from plugin_bridge.config import BridgeConfig
 from plugin_bridge.delivery_files import DeliveryFiles
+from plugin_bridge.drafts import WithDrafts
 from plugin_bridge.guard import guarded
 from plugin_bridge.job_desk import JobDesk, Worker
 from plugin_bridge.planner import Standing
@@ -70,6 +71,7 @@ class _Change:
     render: bool
     content_of: int | None = None
     redo: int | None = None
+    draft: bool = False
     arrived: Arrived | None = None  # where it comes with a history and takes of its own
 
 
@@ -351,7 +353,7 @@ class Bridge:
             if layer not in _ids(after) or (layer in resounding and layer not in renewed)
         ]
         self._jobs.supersede(after.id, unwanted)
-        jobs = self._jobs.submit(after.id, kept.revision, wanted, message.id, caller.name)
+        jobs = self._jobs.submit(after.id, kept.revision, wanted, message.id, caller.name, draft=change.draft)
         return _accepted(kept, jobs)
 
     def _changed(self, request: Strict) -> _Change:
@@ -369,7 +371,7 @@ class Bridge:
             return _Change(newest.scene, step.scene, request.render, step.content_of, step.redo)
         assert isinstance(request, EditScene | EditLayer | AddLayer | RemoveLayer | MoveLayer)
         before = self._store.get_base(request.scene, request.base_revision).scene
-        return _Change(before, apply(before, request), request.render)
+        return _Change(before, apply(before, request), request.render, draft=request.draft)
 
     async def _import(self, message: Envelope, caller: Caller, request: Strict) -> Accepted:
         assert isinstance(request, messages.ImportScene)
@@ -380,7 +382,7 @@ class Bridge:
                 if not request.replace:
                     raise _scene_exists(scene.id)
                 before = self._store.get(scene.id).scene
-            change = _Change(before, scene, request.render, arrived.content_of, arrived.redo, arrived)
+            change = _Change(before, scene, request.render, arrived.content_of, arrived.redo, arrived=arrived)
             accepted = await self._make(message, caller, request, change)
         self._budget.grew()
         return accepted
@@ -409,7 +411,9 @@ class Bridge:
         standings = [one for one in self._standing(kept.scene) if one.layer.id in chosen]
         wanted = planner.to_render(kept.scene, self._model, standings)
         stale = [one.layer.id for one in standings if one.stem != "fresh"]
-        jobs = self._jobs.submit(kept.scene.id, kept.revision, wanted, message.id, caller.name)
+        jobs = self._jobs.submit(
+            kept.scene.id, kept.revision, wanted, message.id, caller.name, draft=request.draft
+        )
         return Accepted(scene=kept.scene.id, revision=kept.revision, stale=stale, jobs=jobs)
 
     # --- delivery ---------------------------------------------------------------------------------------
@@ -417,12 +421,16 @@ class Bridge:
     async def _deliver(self, request: messages.DeliverScene) -> _Answer:
         await self._disk.durable()
         kept = self._store.get(request.scene)
+        standings = self._standing(kept.scene)
+        drafts = self._jobs.drafts.of(standings, request.scene) if request.drafts else []
+        sounds = WithDrafts(drafts, self._audio)
         order = delivery.order_for(
             request,
             kept,
-            self._standing(kept.scene),
-            self._store.take,
+            sounds.standings(standings),
+            lambda take: sounds.take(take) or self._store.take(take),
             self._model,
+            drafts=sounds.ids,
             software=f"Stemscape {self._version}",
             limit_bytes=self._config.delivery_bytes,
         )
@@ -430,9 +438,9 @@ class Bridge:
         async with self._reading_takes(take.id for take in order.takes.values()), self._deliveries:
             try:
                 if request.hand_off == "frames":
-                    parcel = await asyncio.to_thread(delivery.pack, order, self._audio)
+                    parcel = await asyncio.to_thread(delivery.pack, order, sounds)
                 else:
-                    parcel = await asyncio.to_thread(delivery.write, order, self._audio, self._files, folder)
+                    parcel = await asyncio.to_thread(delivery.write, order, sounds, self._files, folder)
             except delivery.DamagedTake as damaged:
                 log.error("%s", damaged)
                 self._store.forget_take(damaged.take)

@@ -7,19 +7,26 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from scene_schema.errors import Finding, Refused, shown
 from scene_schema.scene import KEEPING, MIXING, SOUNDING, Layer, Scene, Slug, Strict, check_scene
 
 
 class _Edit(Strict):
-    """What all edits share: the scene, the revision they start from (None: the newest), and whether the
-    stems that they make stale are rendered at once."""
+    """What all edits share: the scene, the revision they start from (None: the newest), whether the
+    stems that they make stale are rendered at once, and whether a draft is to come before (`DraftReady`)."""
 
     scene: Slug
     base_revision: int | None = None
     render: bool = True
+    draft: bool = False
+
+    @model_serializer(mode="wrap")
+    def _without_draft(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # An edit in the journal from before there were drafts is the same edit when it is sent again.
+        data: dict[str, Any] = write(self)
+        return {name: value for name, value in data.items() if name != "draft" or value}
 
 
 class EditLayer(_Edit):

@@ -85,6 +85,13 @@ class RenderJob(Strict):
     layer: Slug
     revision: int
     request: RenderRequest
+    draft_steps: int | None = None
+    """Sampling steps of a draft that is to come first; None: no draft."""
+
+    @property
+    def draft_request(self) -> RenderRequest:
+        """What makes the draft: the same, in fewer steps."""
+        return self.request.model_copy(update={"steps": self.draft_steps or self.request.steps})
 
     @property
     def take(self) -> str:

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any, Final, cast
@@ -19,8 +20,9 @@ from typing import Annotated, Any, Final, cast
 import typer
 import typer.core
 
-from clients.python.client import DEFAULT_ADDRESS
+from clients.python.client import DEFAULT_ADDRESS, OnDraft
 from clients.python.deliver_files import Delivered, write_whole
+from clients.python.draft_files import DraftFiles
 from clients.python.engine_choice import ChosenEngine, any_engine
 from clients.python.errors import EngineLost
 from clients.python.screen import BROKEN_PROMISE, Screen, described
@@ -29,7 +31,7 @@ from scene_schema.documents import scene_from_yaml, scene_to_yaml
 from scene_schema.edits import EditLayer, apply
 from scene_schema.errors import Finding, Refused
 from scene_schema.limits import BARS, RATE_HZ, TARGET_LUFS
-from scene_schema.messages import Accepted
+from scene_schema.messages import Accepted, DraftReady
 from scene_schema.scene import Scene
 
 _STARTED_S: Final = time.perf_counter()  # a person's wait begins here, not after the imports
@@ -308,8 +310,10 @@ def edit(
             if document is not None:
                 edited = client.get_scene(scene_id, accepted.revision).scene
                 write_whole(document, scene_to_yaml(edited).encode())
-            _render(client, client.start_render(scene_id), screen)
-            delivered = _deliver(client, scene_id, folder, asked, screen)
+            with DraftFiles(client, scene_id, folder, asked, partial(_say_draft, screen)) as drafts:
+                started = client.start_render(scene_id, draft=not as_json)
+                _render(client, started, screen, drafts.take)
+                delivered = _deliver(client, scene_id, folder, asked, screen)
             screen.result(
                 {
                     "layer": layer,
@@ -467,11 +471,11 @@ def _engine_for(
         yield ChosenEngine(client, private=False)
 
 
-def _render(client: Client, accepted: Accepted, screen: Screen) -> None:
+def _render(client: Client, accepted: Accepted, screen: Screen, on_draft: OnDraft | None = None) -> None:
     """Waits for the jobs; Ctrl-C stops them in the engine too."""
     try:
         with screen.progress() as show:
-            rendered = client.wait(accepted, show)
+            rendered = client.wait(accepted, show, on_draft=on_draft)
     except (KeyboardInterrupt, SystemExit):
         for job in accepted.jobs:
             with suppress(Refused, EngineLost):
@@ -510,6 +514,12 @@ def _say_delivered(delivered: Delivered, screen: Screen) -> None:
     sounds = [*delivered.stems.values(), *([] if delivered.mix is None else [delivered.mix])]
     names = ", ".join(path.name for path in sounds)
     screen.say(f"in {delivered.folder}: {names}, {delivered.manifest.name}")
+
+
+def _say_draft(screen: Screen, delivered: Delivered, ready: DraftReady) -> None:
+    waited_s = time.perf_counter() - _STARTED_S
+    heard = delivered.stems[ready.layer] if delivered.mix is None else delivered.mix
+    screen.remark(f"a draft of '{ready.layer}' after {waited_s:.2f} s, until the stem is there: {heard}")
 
 
 def _asked(

@@ -28,7 +28,7 @@ from scene_schema.envelope import encode
 from scene_schema.errors import Refused, refused_by
 from scene_schema.job_states import FINAL
 from scene_schema.limits import ARCHIVE_FRAME_BYTES
-from scene_schema.messages import Accepted, JobStatus, Open, SceneReply, Status, Welcome
+from scene_schema.messages import Accepted, DraftReady, JobStatus, Open, SceneReply, Status, Welcome
 from scene_schema.scene import Layer, Scene, Strict
 
 DEFAULT_ADDRESS: Final = "tcp://127.0.0.1:47710"
@@ -44,6 +44,7 @@ _TURNED_AWAY: Final = (
 TOPICS: Final = (b"scene.", b"engine", b"transport", b"welcome")
 
 OnProgress = Callable[[JobStatus], None]
+OnDraft = Callable[[DraftReady], None]
 _Reply = TypeVar("_Reply", bound=Open)
 
 
@@ -219,10 +220,20 @@ class AsyncClient:
         *,
         base_revision: int | None = None,
         render: bool = True,
+        draft: bool = False,
     ) -> Accepted:
-        """Changes fields of one layer, for example `{"caption": "heavy rain"}`."""
+        """Changes fields of one layer, for example `{"caption": "heavy rain"}`.
+
+        With `draft`, a quick version of the new stem comes first, where nothing else waits: `wait` tells.
+        """
         edit = _made(
-            EditLayer, scene=scene, layer=layer, changes=changes, base_revision=base_revision, render=render
+            EditLayer,
+            scene=scene,
+            layer=layer,
+            changes=changes,
+            base_revision=base_revision,
+            render=render,
+            draft=draft,
         )
         return await self._ask(edit, Accepted)
 
@@ -234,10 +245,17 @@ class AsyncClient:
         index: int | None = None,
         base_revision: int | None = None,
         render: bool = True,
+        draft: bool = False,
     ) -> Accepted:
         """Puts a new layer at `index`, at the end where it is None."""
         edit = _made(
-            AddLayer, scene=scene, layer=layer, index=index, base_revision=base_revision, render=render
+            AddLayer,
+            scene=scene,
+            layer=layer,
+            index=index,
+            base_revision=base_revision,
+            render=render,
+            draft=draft,
         )
         return await self._ask(edit, Accepted)
 
@@ -264,9 +282,12 @@ class AsyncClient:
         *,
         base_revision: int | None = None,
         render: bool = True,
+        draft: bool = False,
     ) -> Accepted:
         """Changes fields of the scene itself: `title`, `caption`, `duration_s`, `tempo`, `chords`."""
-        edit = _made(EditScene, scene=scene, changes=changes, base_revision=base_revision, render=render)
+        edit = _made(
+            EditScene, scene=scene, changes=changes, base_revision=base_revision, render=render, draft=draft
+        )
         return await self._ask(edit, Accepted)
 
     async def undo(self, scene: str, *, base_revision: int | None = None, render: bool = True) -> Accepted:
@@ -290,26 +311,34 @@ class AsyncClient:
         layers: list[str] | None = None,
         on_progress: OnProgress | None = None,
         *,
+        on_draft: OnDraft | None = None,
         timeout_s: float | None = None,
     ) -> Rendered:
-        """Renders what is stale, and returns when every job has ended. See `wait`."""
-        accepted = await self.start_render(scene, layers)
-        return await self.wait(accepted, on_progress, timeout_s=timeout_s)
+        """Renders what is stale, and returns when every job has ended. See `wait`.
 
-    async def start_render(self, scene: str, layers: list[str] | None = None) -> Accepted:
+        With `on_draft`, drafts are asked for.
+        """
+        accepted = await self.start_render(scene, layers, draft=on_draft is not None)
+        return await self.wait(accepted, on_progress, on_draft=on_draft, timeout_s=timeout_s)
+
+    async def start_render(
+        self, scene: str, layers: list[str] | None = None, *, draft: bool = False
+    ) -> Accepted:
         """Asks for a render and returns at once; `wait` for it, or follow its jobs in `events`."""
-        return await self._ask(_made(messages.RenderScene, scene=scene, layers=layers), Accepted)
+        return await self._ask(_made(messages.RenderScene, scene=scene, layers=layers, draft=draft), Accepted)
 
     async def wait(
         self,
         accepted: Accepted,
         on_progress: OnProgress | None = None,
         *,
+        on_draft: OnDraft | None = None,
         timeout_s: float | None = None,
     ) -> Rendered:
         """Returns when every job of an accepted edit or render has ended.
 
-        `on_progress` is called with each new status of each job. Raises `Refused` with what the first
+        `on_progress` is called with each new status of each job, `on_draft` when a draft can be delivered
+        (`deliver` with `drafts=True`, until its job ends). Raises `Refused` with what the first
         failed job says, once all have ended; cancelled and superseded are ends, not failures. Raises
         `StillRendering` after `timeout_s` (None: as long as the engine answers).
         """
@@ -344,8 +373,11 @@ class AsyncClient:
                     continue
                 with contextlib.suppress(asyncio.TimeoutError, StopAsyncIteration):
                     event = await asyncio.wait_for(anext(stream), max(0.001, next_poll - loop.time()))
-                    if isinstance(event.content, JobStatus) and event.content.job in jobs:
-                        note(event.content)
+                    said = event.content
+                    if isinstance(said, JobStatus) and said.job in jobs:
+                        note(said)
+                    elif on_draft is not None and isinstance(said, DraftReady) and said.job in jobs:
+                        on_draft(said)
         finally:
             self._drop(stream)
         for job in jobs.values():

@@ -55,10 +55,12 @@ SOUND: Final = (
     "loop_crossfade_s",
     "position_s",
     "target_lufs",
+    "drafts",
 )
 """How a file is to be: fields of `scene.deliver`."""
 
-_EDIT: Final = ("base_revision", "render")
+_STEP: Final = ("base_revision", "render")
+_EDIT: Final = (*_STEP, "draft")
 
 _WITH_REVISION: Final = (SceneReply, Accepted, Delivery)
 
@@ -159,14 +161,14 @@ ROUTES: Final = (
         "/scenes/{scene}/undo",
         "scene.undo",
         "takes back the last edit, as a new revision",
-        query=_EDIT,
+        query=_STEP,
     ),
     Route(
         "POST",
         "/scenes/{scene}/redo",
         "scene.redo",
         "does again what the last undo took back",
-        query=_EDIT,
+        query=_STEP,
     ),
     Route(
         "POST",

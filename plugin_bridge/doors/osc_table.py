@@ -212,6 +212,13 @@ ROWS: Final[tuple[Row, ...]] = (
         spelled=True,
     ),
     Row(
+        "/drafts",
+        "1: the sender's edits and renders ask for a draft before the stem; 0: no more.",
+        (Argument("on", "b"),),
+        answered="`/done s command i on`",
+        spelled=True,
+    ),
+    Row(
         "/reply/port",
         "UDP answers go to this port of the sender's host from now on; 0: to the sending port again. With "
         '"host" this holds for all senders on that host that named none.',
@@ -494,6 +501,11 @@ SENT: Final[tuple[tuple[str, str, str], ...]] = (
         "/event/take",
         "s scene s layer i revision s path s take",
         "a layer's new take; path empty: see the log",
+    ),
+    (
+        "/event/draft",
+        "s scene s layer i revision s path s job",
+        "a draft of a stem that is on its way; path empty: the stem was quicker, or see the log",
     ),
     ("/event/worker", "s state i pid i restarts s detail", "the worker's process"),
     ("/event/transport", "i playing f bpm i beats_per_bar f position_s s set_by", "a host said how it plays"),

@@ -102,6 +102,13 @@ HAPPENED: Final[dict[str, dict[str, Any]]] = {
     "event.scene": {"scene": "rain", "revision": 2, "stale": ["env"], "caused_by": "m-layer.edit"},
     "event.job": _JOB,
     "event.take": {"scene": "rain", "layer": "env", "revision": 2, "take": _TAKE},
+    "event.draft": {
+        "scene": "rain",
+        "layer": "env",
+        "revision": 2,
+        "job": "j1",
+        "draft": {**_TAKE, "id": "d1", "request": {**_TAKE["request"], "steps": 3}},
+    },
     "event.worker": {"state": "lost", "pid": None, "restarts": 1, "detail": "was ended by SIGKILL"},
     "event.transport": {"playing": False, "bpm": None, "position_s": 0.0},
     "event.heartbeat": {"session": SESSION, "uptime_s": 86400.5, "worker": "ready"},

@@ -168,7 +168,7 @@ def test_a_scene_comes_as_a_document() -> None:
 def test_every_row_is_tried_and_every_request_can_be_said() -> None:
     tried = {match.row.address for address, *_ in CASES for match in expand(ROWS, address, TREE)}
     own = {row.address for row in ROWS if not row.kind}
-    assert own == {"/notify", "/sync", "/reply/port", "/token", "/dumpOSC", "/scene/load"}
+    assert own == {"/notify", "/drafts", "/sync", "/reply/port", "/token", "/dumpOSC", "/scene/load"}
     assert tried | own | {"/scene/create"} == {row.address for row in ROWS}
     assert {row.kind for row in ROWS} - {""} <= set(REQUESTS)
     assert set(REQUESTS) <= {row.kind for row in ROWS}, "a request that OSC cannot spell"
