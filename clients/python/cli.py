@@ -25,6 +25,7 @@ from clients.python.deliver_files import Delivered, write_whole
 from clients.python.draft_files import DraftFiles
 from clients.python.engine_choice import ChosenEngine, any_engine
 from clients.python.errors import EngineLost
+from clients.python.model_commands import models
 from clients.python.screen import BROKEN_PROMISE, Screen, described
 from clients.python.sync_client import Client
 from scene_schema.documents import scene_from_yaml, scene_to_yaml
@@ -62,6 +63,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+app.add_typer(models, name="models")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, errors included.")]
 Address = Annotated[
@@ -115,7 +118,9 @@ def _root(
 
 @app.command()
 def serve(
-    model: Annotated[str, typer.Option(help="The model to load.")] = "compact",
+    model: Annotated[
+        str, typer.Option(help="A name that `stemscape models list` shows, or a model's folder.")
+    ] = "compact",
     data_dir: Annotated[Path | None, typer.Option(help="Where scenes and takes are kept.")] = None,
     port: Annotated[int | None, typer.Option(help="First of six ports; 0 takes free ones.")] = None,
     http_port: Annotated[str | None, typer.Option(help="Of HTTP and WebSocket; 0: any; or off.")] = None,

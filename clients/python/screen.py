@@ -12,7 +12,16 @@ from typing import Any, Final
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 from rich.table import Table
 from rich.text import Text
 
@@ -97,6 +106,23 @@ class Screen:
             yield _layer_bars(bars)
 
     @contextmanager
+    def transfer(self) -> Iterator[Callable[[dict[str, Any]], None]]:
+        """A bar over all files of a pull, with its speed and the time that is left."""
+        if self.as_json:
+            yield lambda _progress: None
+            return
+        bars = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=30),
+            DownloadColumn(),
+            TransferSpeedColumn(),
+            TimeRemainingColumn(),
+            console=self._err,
+        )
+        with bars:
+            yield _transfer_bar(bars)
+
+    @contextmanager
     def errors(self) -> Iterator[None]:
         """Turns what may go wrong into a clear message and an exit status; never a traceback."""
         try:
@@ -159,5 +185,17 @@ def _layer_bars(bars: Progress) -> Callable[[JobStatus], None]:
         bars.update(tasks[job.job], description=described(job), completed=done if moving else None)
         if job.state in FINAL:
             bars.stop_task(tasks[job.job])
+
+    return show
+
+
+def _transfer_bar(bars: Progress) -> Callable[[dict[str, Any]], None]:
+    tasks: list[TaskID] = []
+
+    def show(progress: dict[str, Any]) -> None:
+        if not tasks:  # what an earlier attempt had fetched is no part of this one's speed
+            tasks.append(bars.add_task("", total=progress["size_bytes"], completed=progress["done_bytes"]))
+        words = f"{progress['stage']} {progress['repository']} {progress['file']}"
+        bars.update(tasks[0], description=words, completed=progress["done_bytes"])
 
     return show
