@@ -33,18 +33,32 @@ class Start:
 def part_way(old: Tensor, noise: Tensor, strength: float, steps: int, sway: float = -1.0) -> Start:
     """A variation's start: `old` (B, C, T) under as much of `noise` (B, C, T) as `strength` wants.
 
-    0 is the old latent with no step left; 1 is the noise and the whole schedule, as without an old latent.
-    Between them the schedule is walked from its own place 1 − strength on, in steps of about the same
-    length: with a sway of −1, strength 0.5 begins at sigma 0.71. Source: SDEdit, arXiv 2108.01073.
+    `strength` is the noise level begun at: 0 is the old latent with no step left; 1 is the noise and the
+    whole schedule, as without an old latent. Between them the schedule is walked from the place on that has
+    that level, in steps of about its own length. Source: SDEdit, arXiv 2108.01073.
     """
     if not 0.0 <= strength <= 1.0:
         raise ValueError(f"strength: expected 0 to 1, got {strength}")
-    left = math.ceil(steps * strength - 1e-9)
+    if strength == 1.0:
+        return Start(noise, swayed(torch.linspace(0.0, 1.0, steps + 1, dtype=torch.float32), sway))
+    begun = _time_of(strength, sway)
+    left = math.ceil(steps * (1.0 - begun) - 1e-9)
     if left == 0:
         return Start(old, torch.zeros(1))
-    sigmas = swayed(torch.linspace(1.0 - strength, 1.0, left + 1, dtype=torch.float32), sway)
-    sigma = float(sigmas[0])
-    return Start(sigma * noise + (1.0 - sigma) * old if sigma < 1.0 else noise, sigmas)
+    sigmas = swayed(torch.linspace(begun, 1.0, left + 1, dtype=torch.float32), sway)
+    return Start(sigmas[0].item() * noise + (1.0 - sigmas[0].item()) * old, sigmas)
+
+
+def _time_of(sigma: float, sway: float) -> float:
+    """The time 0…1 at which a schedule has a level: it falls all the way, so halving finds it."""
+    low, high = 0.0, 1.0
+    for _ in range(40):
+        middle = (low + high) / 2.0
+        if middle + sway * (math.cos(math.pi / 2.0 * middle) - 1.0 + middle) < 1.0 - sigma:
+            low = middle
+        else:
+            high = middle
+    return high
 
 
 def holding(velocity: Velocity, old: Tensor, noise: Tensor, held: Tensor) -> Velocity:
