@@ -21,7 +21,7 @@ from engine.models.vocos import Vocos
 from engine.models.weights import WeightsError, fetch_from, load_weights
 from engine.precision import fastest_precision
 from engine.published import PublishedModel, open_published
-from engine.renderer import Progress, Sound
+from engine.renderer import Old, Progress, Sound
 from engine.sampling import Velocity, sample, sway_sigmas, timestep_of
 from engine.text_reader import TextReader
 from engine.windows import blended, windows_of
@@ -92,7 +92,7 @@ class AudioGenRenderer:
         return cls(found, text, prompts, network, codec, where)
 
     @torch.inference_mode()
-    def render(self, request: RenderRequest) -> Iterator[Progress | Sound]:
+    def render(self, request: RenderRequest, old: Old | None = None) -> Iterator[Progress | Sound]:
         """Yields progress after every step, then the stem."""
         text = compose_sound(request.view, request.caption, request.transcript).text()
         prompt = self._listen(text)

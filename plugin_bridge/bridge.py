@@ -31,11 +31,22 @@ from plugin_bridge.delivery_files import DeliveryFiles
 from plugin_bridge.drafts import WithDrafts
 from plugin_bridge.guard import guarded
 from plugin_bridge.job_desk import JobDesk, Worker
+from plugin_bridge.origin_takes import check_origins
 from plugin_bridge.planner import Standing
 from plugin_bridge.scene_store import Kept, SceneStore, id_taken
 from scene_schema import messages
 from scene_schema.capabilities import Capabilities
-from scene_schema.edits import AddLayer, EditLayer, EditScene, MoveLayer, RemoveLayer, apply
+from scene_schema.edits import (
+    EDITS,
+    AddLayer,
+    ComposeScene,
+    EditLayer,
+    EditScene,
+    ExtendScene,
+    MoveLayer,
+    RemoveLayer,
+    apply,
+)
 from scene_schema.envelope import PROTOCOL_VERSION, Envelope, envelope_for
 from scene_schema.errors import Finding, Refused, shown
 from scene_schema.messages import ERROR, Accepted, Failure, WorkerStatus, read_request
@@ -210,7 +221,7 @@ class Bridge:
                 return _Answer(messages.SceneList(scenes=self._store.revisions()))
             case messages.CreateScene() | EditScene() | EditLayer():
                 return _Answer(await self._once(message, caller, request, self._revise))
-            case AddLayer() | RemoveLayer() | MoveLayer():
+            case AddLayer() | RemoveLayer() | MoveLayer() | ExtendScene() | ComposeScene():
                 return _Answer(await self._once(message, caller, request, self._revise))
             case messages.UndoScene() | messages.RedoScene():
                 return _Answer(await self._once(message, caller, request, self._revise))
@@ -327,7 +338,7 @@ class Bridge:
         elif resounding:
             standings = [one for one in self._standing(after) if one.layer.id in resounding]
         stale = [one.layer.id for one in standings if one.stem != "fresh"]
-        wanted = planner.to_render(after, self._model, standings) if change.render else []
+        wanted = self._to_render(after, standings) if change.render else []
 
         kept = self._store.keep(  # refusals come before this line, announcements after it
             after,
@@ -369,9 +380,10 @@ class Bridge:
             walk = undo.undo if isinstance(request, messages.UndoScene) else undo.redo
             step = walk(newest, partial(self._store.get, request.scene))
             return _Change(newest.scene, step.scene, request.render, step.content_of, step.redo)
-        assert isinstance(request, EditScene | EditLayer | AddLayer | RemoveLayer | MoveLayer)
+        assert isinstance(request, EDITS)
         before = self._store.get_base(request.scene, request.base_revision).scene
-        return _Change(before, apply(before, request), request.render, draft=request.draft)
+        after = apply(before, request, self._store.stems(request.scene))
+        return _Change(before, after, request.render, draft=request.draft)
 
     async def _import(self, message: Envelope, caller: Caller, request: Strict) -> Accepted:
         assert isinstance(request, messages.ImportScene)
@@ -409,7 +421,7 @@ class Bridge:
         if request.layers is not None:
             chosen = [kept.scene.layer(layer).id for layer in request.layers]
         standings = [one for one in self._standing(kept.scene) if one.layer.id in chosen]
-        wanted = planner.to_render(kept.scene, self._model, standings)
+        wanted = self._to_render(kept.scene, standings)
         stale = [one.layer.id for one in standings if one.stem != "fresh"]
         jobs = self._jobs.submit(
             kept.scene.id, kept.revision, wanted, message.id, caller.name, draft=request.draft
@@ -489,6 +501,11 @@ class Bridge:
         return _Answer(parcel.exported, parcel.frames)
 
     # --- inside -----------------------------------------------------------------------------------------
+
+    def _to_render(self, scene: Scene, standings: Iterable[Standing]) -> list[Standing]:
+        wanted = planner.to_render(scene, self._model, standings)
+        check_origins(scene, wanted, self._store.takes, self._store.take, self._model)
+        return wanted
 
     def _standing(self, scene: Scene) -> list[Standing]:
         return planner.standing(scene, self._model, self._store.takes, self._store.stems(scene.id))

@@ -14,6 +14,7 @@ from itertools import islice
 from typing import Any, Final, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from engine.audio import peak_db, rms_db
@@ -24,6 +25,7 @@ from plugin_bridge.audio_store import Audio, AudioStore
 from plugin_bridge.config import BridgeConfig
 from plugin_bridge.drafts import Draft, Drafts
 from plugin_bridge.guard import guarded
+from plugin_bridge.origin_takes import job_with_old
 from plugin_bridge.planner import Standing
 from plugin_bridge.render_pace import RenderPace
 from plugin_bridge.render_queue import Decision, RenderQueue
@@ -48,6 +50,7 @@ from scene_schema.messages import (
     WorkerBroken,
     WorkerStatus,
 )
+from scene_schema.origin import take_of
 from scene_schema.rendering import RenderJob, RenderRequest, Take
 
 log = logging.getLogger("stemscape.bridge")
@@ -107,6 +110,7 @@ class JobDesk:
         self._broken: Failure | None = None  # why there will be no worker
         self._tasks: set[asyncio.Task[None]] = set()
         self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._fetching: set[str] = set()  # jobs whose old take is being read
 
     # --- what clients ask -------------------------------------------------------------------------------
 
@@ -193,8 +197,9 @@ class JobDesk:
         return [self._seen(self._statuses[job.id], outlook) for job in self._queue.jobs()]
 
     def takes(self) -> set[str]:
-        """The takes that jobs on their way make or wait for."""
-        return {job.take for job in self._queue.jobs()}
+        """The takes that jobs on their way make, wait for or start from."""
+        jobs = self._queue.jobs()
+        return {job.take for job in jobs} | {take for job in jobs if (take := take_of(job.request.origin))}
 
     async def close(self) -> None:
         """Ends every job; takes that are being written are still kept."""
@@ -265,7 +270,7 @@ class JobDesk:
             return
         if self._on_its_way(job.id) is None:  # it was stopped or had its stem meanwhile
             return
-        take, audio = said
+        take, audio, _ = said
         self.drafts.put(Draft(job, take, audio))
         ready = DraftReady(scene=job.scene, layer=job.layer, revision=job.revision, job=job.id, draft=take)
         self._announce(f"scene.{job.scene}", "event.draft", ready, self._causes[job.id])
@@ -336,17 +341,38 @@ class JobDesk:
 
     def _start(self) -> None:
         running = self._queue.running
-        if running is None or running.sent:
+        if running is None or running.sent or running.job.id in self._fetching:
             return
         state = self._worker.status.state
-        if state == "ready":
-            # a draft costs those that wait behind it
-            job = running.job.model_copy(update={"draft_steps": None}) if self._queue.waiting else running.job
-            self._worker.send(envelope_for("render", job))
-            self._queue.sent()
-            self._move(running.job.id, "running")
+        if state == "ready" and (take := take_of(running.job.request.origin)):
+            self._fetching.add(running.job.id)
+            self._begin(self._send_with_old(running.job, take))
+        elif state == "ready":
+            self._send(running.job)
         elif state != "rendering" and self._statuses[running.job.id].state == "queued":
             self._move(running.job.id, "loading")
+
+    def _send(self, job: RenderJob, frames: tuple[bytes, ...] = ()) -> None:
+        if self._queue.waiting:  # a draft costs those that wait behind it
+            job = job.model_copy(update={"draft_steps": None})
+        self._worker.send(envelope_for("render", job, binary=frames))
+        self._queue.sent()
+        self._move(job.id, "running")
+
+    async def _send_with_old(self, job: RenderJob, take: str) -> None:
+        """Brings the worker the job and the take that it starts from; reading that holds nobody up."""
+        found = await guarded(self._causes[job.id], self._fetch(job, take))
+        self._fetching.discard(job.id)
+        running = self._queue.running
+        if running is not None and running.job is job and not running.sent:  # it may have ended meanwhile
+            if isinstance(found, Failure):
+                self._carry_out(self._queue.gave_up(job.id), error=found)
+            elif self._worker.status.state == "ready":
+                self._send(*found)
+        self._pump()
+
+    async def _fetch(self, job: RenderJob, take: str) -> tuple[RenderJob, tuple[bytes, ...]]:
+        return await asyncio.to_thread(job_with_old, job, self._store.take(take), self._audio, self._model)
 
     def _carry_out(
         self, decision: Decision, *, error: Failure | None = None, take: str | None = None
@@ -440,14 +466,20 @@ def _write(
     store: AudioStore, model: Capabilities, job: RenderJob, done: RenderDone, binary: tuple[bytes, ...]
 ) -> Take:
     """Checks a render and writes its audio. Runs in a thread. Raises `Refused` (`internal`)."""
-    take, audio = _take_of(model, job.request, done, binary)
+    take, audio, latent = _take_of(model, job.request, done, binary)
     store.write(audio)
-    return take
+    if latent is None:
+        return take
+    try:
+        return take.model_copy(update={"latent_sha256": store.write_latent(take.audio_sha256, latent)})
+    except BaseException:
+        store.release(take.audio_sha256)
+        raise
 
 
 def _take_of(
     model: Capabilities, request: RenderRequest, done: RenderDone, binary: tuple[bytes, ...]
-) -> tuple[Take, Audio]:
+) -> tuple[Take, Audio, NDArray[np.float16] | None]:
     """What a render is, once it is checked. Runs in a thread. Raises `Refused` (`internal`)."""
     expected = (round(request.duration_s * model.rate_hz), model.channels, model.rate_hz)
     came = (done.length_samples, done.channels, done.rate_hz)
@@ -457,6 +489,13 @@ def _take_of(
     samples = np.frombuffer(binary[0], dtype="<f4").reshape(done.length_samples, done.channels)
     if not np.isfinite(samples).all():
         raise _not_sane("there are samples that are not numbers")
+    latent = None
+    if done.latent_channels is not None:
+        if len(binary) < 2 or done.latent_channels < 1 or len(binary[1]) % (2 * done.latent_channels):
+            raise _not_sane(f"a latent of {done.latent_channels} channels came in other bytes")
+        latent = np.frombuffer(binary[1], dtype="<f2").reshape(done.latent_channels, -1)
+        if not np.isfinite(latent).all():
+            raise _not_sane("its latent has numbers that are none")
     samples = samples.astype(np.float32, copy=False)
     loudness = measure(samples, done.rate_hz)  # here once, so that no delivery of the whole take waits for it
     audio = Audio(samples, done.rate_hz)
@@ -473,7 +512,7 @@ def _take_of(
         loudness_lufs=loudness.integrated_lufs,
         true_peak_db=loudness.true_peak_db,
     )
-    return take, audio
+    return take, audio, latent
 
 
 def _not_sane(what: str) -> Refused:

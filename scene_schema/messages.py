@@ -19,7 +19,15 @@ from pydantic import (
 
 from scene_schema import limits
 from scene_schema.capabilities import Capabilities
-from scene_schema.edits import AddLayer, EditLayer, EditScene, MoveLayer, RemoveLayer
+from scene_schema.edits import (
+    AddLayer,
+    ComposeScene,
+    EditLayer,
+    EditScene,
+    ExtendScene,
+    MoveLayer,
+    RemoveLayer,
+)
 from scene_schema.errors import Code, Finding, Refused, refused_by, shown
 from scene_schema.job_states import State
 from scene_schema.rendering import RenderJob, Take
@@ -487,13 +495,15 @@ class RenderProgress(Open):
 
 
 class RenderDone(Open):
-    """Followed by one binary frame: float32 little-endian samples, (length_samples, channels) row-major."""
+    """Followed by one binary frame: float32 little-endian samples, (length_samples, channels) row-major; with
+    `latent_channels` by a second: float16 little-endian, (latent_channels, frames) row-major."""
 
     job: str
     rate_hz: int
     channels: int
     length_samples: int
     rendered_s: float
+    latent_channels: int | None = None
 
 
 class RenderDraft(RenderDone):
@@ -516,6 +526,8 @@ REQUESTS: Final[dict[str, type[Strict]]] = {
     "scene.get": GetScene,
     "scene.list": ListScenes,
     "scene.edit": EditScene,
+    "scene.extend": ExtendScene,
+    "scene.compose": ComposeScene,
     "layer.edit": EditLayer,
     "layer.add": AddLayer,
     "layer.remove": RemoveLayer,
@@ -540,6 +552,8 @@ REPLIES: Final[dict[str, type[Open]]] = {
     "scene.get": SceneReply,
     "scene.list": SceneList,
     "scene.edit": Accepted,
+    "scene.extend": Accepted,
+    "scene.compose": Accepted,
     "layer.edit": Accepted,
     "layer.add": Accepted,
     "layer.remove": Accepted,

@@ -158,6 +158,20 @@ ROUTES: Final = (
     ),
     Route(
         "POST",
+        "/scenes/{scene}/extend",
+        "scene.extend",
+        "makes it longer: every layer goes on with what it plays",
+        body=WHOLE,
+    ),
+    Route(
+        "POST",
+        "/scenes/{scene}/compose",
+        "scene.compose",
+        "makes one mix of all layers, and each stem a part of it",
+        body=WHOLE,
+    ),
+    Route(
+        "POST",
         "/scenes/{scene}/undo",
         "scene.undo",
         "takes back the last edit, as a new revision",

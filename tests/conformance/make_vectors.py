@@ -55,6 +55,8 @@ REQUESTED: Final[dict[str, dict[str, Any]]] = {
     "scene.get": {"scene": "rain", "revision": 1},
     "scene.list": {},
     "scene.edit": {"scene": "rain", "base_revision": 1, "changes": {"tempo": None, "title": "Nacht"}},
+    "scene.extend": {"scene": "rain", "duration_s": 20.0},
+    "scene.compose": {"scene": "rain", "seed": 7},
     "layer.edit": {"scene": "rain", "layer": "env", "changes": {"caption": "storm", "gain_db": -6.0}},
     "layer.add": {"scene": "rain", "layer": {"id": "sea", "view": "env", "caption": "sea"}, "index": 0},
     "layer.remove": {"scene": "rain", "layer": "bell", "render": False},
