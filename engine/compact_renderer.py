@@ -37,6 +37,7 @@ OVERLAP_FRAMES: Final = 75
 SILENT_DB: Final = -70.0  # fainter than this is nothing, and is not made louder
 MOST_DB: Final = 20.0  # that a stem is ever made louder
 MARGIN_FRAMES: Final = 25  # of a loop, shown once more at both ends: what the network does there is not used
+ENDING_FRAMES: Final = 8  # of a take that goes on, made anew: its sound there is that of an end
 EDGE_S: Final = 0.002  # fade at both ends of a clip: no click, and too short to soften an attack at 0 s
 
 
@@ -153,7 +154,7 @@ class CompactRenderer:
         if isinstance(origin, Region):
             return held_frames(frames, math.floor(origin.from_s * rate), math.ceil(origin.to_s * rate))
         kept = math.floor(old_samples / self._model.config.rate_hz * rate)
-        return held_frames(frames, 0, 0, kept)
+        return held_frames(frames, 0, 0, kept - min(ENDING_FRAMES, kept // 2))
 
     def _joined(
         self, samples: Samples, old: Old, before: Tensor, request: RenderRequest, level_db: float
@@ -171,7 +172,8 @@ class CompactRenderer:
         if isinstance(origin, Region):
             first, after = round(origin.from_s * rate_hz), round(origin.to_s * rate_hz)
         else:
-            first = len(old.samples) - round(EDGE_S * rate_hz)  # there the take was faded out
+            ending = ENDING_FRAMES * self._model.config.vocos.samples_per_frame
+            first = len(old.samples) - min(ending, len(old.samples) // 2)
         new = level_to(old.samples, samples[:, None], first, after, rate_hz, plain_db)
         new = new if request.loop else edged(new, rate_hz)
         return spliced(old.samples, new, first, after, rate_hz).samples
@@ -201,14 +203,20 @@ class CompactRenderer:
             tokens=config.text.tokens,
         )
         features = self._features(request)
+        wrapped = min(MARGIN_FRAMES, len(features.numbers)) if request.loop else 0
+        slots = wrapped * config.frame.slots
+        phonemes, numbers = features.phonemes, features.numbers
+        if wrapped:  # at a clip's ends the encoder of frames hears that it ends
+            phonemes = np.concatenate([phonemes[-slots:], phonemes, phonemes[:slots]])
+            numbers = np.concatenate([numbers[-wrapped:], numbers, numbers[:wrapped]])
         given: Conditioning = self._model.generator.condition(
             torch.from_numpy(ids)[None],
             torch.ones((1, len(ids)), dtype=torch.bool),
             torch.tensor([config.views.index("speech" if request.view == "asr" else request.view)]),
-            torch.from_numpy(features.phonemes)[None],
-            torch.from_numpy(features.numbers)[None],
+            torch.from_numpy(phonemes)[None],
+            torch.from_numpy(numbers)[None],
         )
-        return given
+        return given.during(slice(wrapped, wrapped + len(features.numbers)))
 
     def _caption(self, request: RenderRequest) -> str:
         # A layer that gives only words is spoken by nobody in particular.

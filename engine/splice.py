@@ -114,7 +114,7 @@ def shortened(clip: Samples, length: int, rate_hz: int) -> Samples:
     fade = min(round(FADE_S * rate_hz), length // 4)
     search = min(round(4.0 * SEARCH_S * rate_hz), length // 2)
     ahead = clip[surplus:]  # (length, channels), in whose time the loop ends right
-    place = _likest(clip, ahead, length - fade - search, length - fade, fade)
+    place = _likest(clip, ahead, length - fade - search, length - fade - 1, fade)
     joint = blended(clip[place : place + fade], ahead[place : place + fade], clip)
     return np.concatenate([clip[:place], joint, ahead[place + fade :]])
 

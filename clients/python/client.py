@@ -23,7 +23,15 @@ from clients.python.errors import EngineLost, StillRendering
 from clients.python.event_stream import EventStream
 from clients.python.session import KIND_OF, Reply, Session
 from scene_schema import messages
-from scene_schema.edits import AddLayer, EditLayer, EditScene, MoveLayer, RemoveLayer
+from scene_schema.edits import (
+    AddLayer,
+    ComposeScene,
+    EditLayer,
+    EditScene,
+    ExtendScene,
+    MoveLayer,
+    RemoveLayer,
+)
 from scene_schema.envelope import encode
 from scene_schema.errors import Refused, refused_by
 from scene_schema.job_states import FINAL
@@ -288,6 +296,22 @@ class AsyncClient:
         edit = _made(
             EditScene, scene=scene, changes=changes, base_revision=base_revision, render=render, draft=draft
         )
+        return await self._ask(edit, Accepted)
+
+    async def extend_scene(
+        self, scene: str, duration_s: float, *, base_revision: int | None = None, render: bool = True
+    ) -> Accepted:
+        """Makes a scene longer: every layer that has a stem goes on with it."""
+        edit = _made(
+            ExtendScene, scene=scene, duration_s=duration_s, base_revision=base_revision, render=render
+        )
+        return await self._ask(edit, Accepted)
+
+    async def compose(
+        self, scene: str, seed: int = 0, *, base_revision: int | None = None, render: bool = True
+    ) -> Accepted:
+        """Makes one mix of all layers, and each stem a part of it, where the model can."""
+        edit = _made(ComposeScene, scene=scene, seed=seed, base_revision=base_revision, render=render)
         return await self._ask(edit, Accepted)
 
     async def undo(self, scene: str, *, base_revision: int | None = None, render: bool = True) -> Accepted:

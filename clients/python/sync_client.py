@@ -197,6 +197,20 @@ class Client:
             self._client.edit_scene(scene, changes, base_revision=base_revision, render=render, draft=draft)
         )
 
+    def extend_scene(
+        self, scene: str, duration_s: float, *, base_revision: int | None = None, render: bool = True
+    ) -> Accepted:
+        """See `AsyncClient.extend_scene`."""
+        return self._run(
+            self._client.extend_scene(scene, duration_s, base_revision=base_revision, render=render)
+        )
+
+    def compose(
+        self, scene: str, seed: int = 0, *, base_revision: int | None = None, render: bool = True
+    ) -> Accepted:
+        """See `AsyncClient.compose`."""
+        return self._run(self._client.compose(scene, seed, base_revision=base_revision, render=render))
+
     def undo(self, scene: str, *, base_revision: int | None = None, render: bool = True) -> Accepted:
         """See `AsyncClient.undo`."""
         return self._run(self._client.undo(scene, base_revision=base_revision, render=render))
