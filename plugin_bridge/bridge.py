@@ -447,20 +447,12 @@ class Bridge:
             limit_bytes=self._config.delivery_bytes,
         )
         folder = None if request.folder is None else self.access.folder(request.folder)
-        async with self._reading_takes(take.id for take in order.takes.values()), self._deliveries:
-            try:
-                if request.hand_off == "frames":
-                    parcel = await asyncio.to_thread(delivery.pack, order, sounds)
-                else:
-                    parcel = await asyncio.to_thread(delivery.write, order, sounds, self._files, folder)
-            except delivery.DamagedTake as damaged:
-                log.error("%s", damaged)
-                self._store.forget_take(damaged.take)
-                raise Refused(
-                    "not_rendered",
-                    f"the stored audio of layer '{damaged.layer}' is damaged",
-                    remedy=f"Send scene.render for '{request.scene}': it makes the same sound again.",
-                ) from damaged
+        reading = self._reading_takes(take.id for take in order.takes.values())
+        async with reading, self._deliveries, self._finding_damage(request.scene):
+            if request.hand_off == "frames":
+                parcel = await asyncio.to_thread(delivery.pack, order, sounds)
+            else:
+                parcel = await asyncio.to_thread(delivery.write, order, sounds, self._files, folder)
         self._budget.grew()
         return _Answer(parcel.delivery, parcel.frames)
 
@@ -474,6 +466,21 @@ class Bridge:
         finally:
             self._reading -= reading
 
+    @asynccontextmanager
+    async def _finding_damage(self, scene: str) -> AsyncIterator[None]:
+        """A take whose audio is damaged is forgotten, so that it can be rendered again: `not_rendered`."""
+        try:
+            yield
+        except delivery.DamagedTake as damaged:
+            log.error("%s", damaged)
+            self._store.forget_take(damaged.take)
+            whose = f"layer '{damaged.layer}'" if damaged.layer else f"scene '{scene}'"
+            raise Refused(
+                "not_rendered",
+                f"the stored audio of {whose} is damaged",
+                remedy=f"Send scene.render for '{scene}', which makes the same sound again; then ask again.",
+            ) from damaged
+
     def _takes_in_use(self) -> set[str]:
         return self._jobs.takes() | set(self._reading)
 
@@ -486,17 +493,8 @@ class Bridge:
     async def _export(self, request: messages.ExportScene) -> _Answer:
         await self._disk.durable()
         folder = None if request.folder is None else self.access.folder(request.folder)
-        async with self._deliveries:
-            try:
-                parcel = await self._archives.export(request, folder)
-            except delivery.DamagedTake as damaged:
-                log.error("%s", damaged)
-                self._store.forget_take(damaged.take)
-                raise Refused(
-                    "not_rendered",
-                    f"stored audio of scene '{request.scene}' is damaged",
-                    remedy=f"Send scene.render for '{request.scene}', then export it again.",
-                ) from damaged
+        async with self._deliveries, self._finding_damage(request.scene):
+            parcel = await self._archives.export(request, folder)
         self._budget.grew()
         return _Answer(parcel.exported, parcel.frames)
 

@@ -184,6 +184,24 @@ def keys(
 
 
 @app.command()
+def doctor(
+    data_dir: Annotated[Path | None, typer.Option(help="Where scenes and takes are kept.")] = None,
+    model: Annotated[str, typer.Option(help="The model to check.")] = "compact",
+    port: Annotated[int | None, typer.Option(help="First of six ports.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Look for what would keep an engine from running here."""
+    command = [sys.executable, "-m", "plugin_bridge.doctor", "--model", model]
+    command += [] if data_dir is None else ["--data-dir", str(data_dir)]
+    command += [] if port is None else ["--port", str(port)]
+    command += ["--json"] if as_json else []
+    status = subprocess.call(command)
+    if status == 0:
+        Screen(as_json).next("stemscape serve")
+    raise typer.Exit(status)
+
+
+@app.command()
 def status(address: Address = None, as_json: Json = False) -> None:
     """What the running engine is doing."""
     screen = Screen(as_json)

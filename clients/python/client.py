@@ -123,10 +123,11 @@ class AsyncClient:
             return self.welcome
         self._context = zmq.asyncio.Context()
         try:
-            self._requests = self._dealer(self.address)
             await _check_reachable(self.address, self.connect_timeout_s)
+            self._requests = self._dealer()
             self.welcome = welcome = _expect(await self._say_hello(self._requests), Welcome)
-            self._control = self._dealer(_seen_from_here(welcome.control, self.address))
+            self._control = self._dealer()
+            self._connect(self._control, _seen_from_here(welcome.control, self.address))
             events = self._context.socket(zmq.SUB)
             self._credentials.lock(events)
             for topic in TOPICS:
@@ -142,8 +143,9 @@ class AsyncClient:
         return welcome
 
     async def _say_hello(self, socket: zmq.asyncio.Socket) -> Reply:
-        """The engine's answer, or why it does not even listen to this client."""
-        monitor = socket.get_monitor_socket(_TURNED_AWAY)
+        """Connects; returns the engine's answer, or raises why it does not even listen to this client."""
+        monitor = socket.get_monitor_socket(_TURNED_AWAY)  # before, or the news may come when nobody listens
+        self._connect(socket, self.address)
         turned_away = asyncio.ensure_future(monitor.recv_multipart())
         hello = asyncio.create_task(
             self._exchange(messages.Hello(), socket, self.connect_timeout_s, sendings=1)
@@ -511,11 +513,14 @@ class AsyncClient:
 
     # --- frames -----------------------------------------------------------------------------------------
 
-    def _dealer(self, address: str) -> zmq.asyncio.Socket:
+    def _dealer(self) -> zmq.asyncio.Socket:
         assert self._context is not None
         socket = self._context.socket(zmq.DEALER)
         socket.setsockopt(zmq.LINGER, 0)
         self._credentials.lock(socket)
+        return socket
+
+    def _connect(self, socket: zmq.asyncio.Socket, address: str) -> None:
         try:
             socket.connect(address)
         except zmq.ZMQError as error:
@@ -523,7 +528,6 @@ class AsyncClient:
                 f"'{address}' is not an address: {error.strerror}", f"Write it like {DEFAULT_ADDRESS}."
             ) from error
         self._tasks.append(asyncio.create_task(self._read_replies(socket)))
-        return socket
 
     async def _ask(
         self, content: Strict, expected: type[_Reply], socket: zmq.asyncio.Socket | None = None
@@ -546,10 +550,9 @@ class AsyncClient:
         self._waiting[message.id] = future
         try:
             for _ in range(sendings):
-                await socket.send_multipart(encode(message))
-                done, _pending = await asyncio.wait({future}, timeout=timeout_s / sendings)
-                if done:
-                    return future.result()
+                with contextlib.suppress(asyncio.TimeoutError):
+                    attempt = _answered(socket, encode(message), future)
+                    return await asyncio.wait_for(attempt, timeout_s / sendings)
         finally:
             self._waiting.pop(message.id, None)
             self.session.forget(message.id)
@@ -580,6 +583,11 @@ class AsyncClient:
     def _drop(self, stream: EventStream) -> None:
         stream.close()
         self._streams.discard(stream)
+
+
+async def _answered(socket: zmq.asyncio.Socket, frames: list[bytes], answer: asyncio.Future[Reply]) -> Reply:
+    await socket.send_multipart(frames)  # for ever, where the socket was turned away or nobody has ever been
+    return await asyncio.shield(answer)
 
 
 async def _check_reachable(address: str, timeout_s: float) -> None:
