@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Final
@@ -12,26 +13,36 @@ from torch import Tensor
 
 from engine.audio import STEM_CEILING_DB, Samples, gain_of, peak_db
 from engine.checkpoint import Checkpoint, Variant
+from engine.from_take import edged, held, joined, noise_seed
 from engine.guidance import EVERYWHERE, GuidedRange, guided
-from engine.models.audiogen import AudioGenConfig, PromptReader, decoder_config
+from engine.kept_latents import Start, fitted, holding, in_a_circle, part_way, straight
+from engine.models.audiogen import AudioGenConfig, PromptReader, decoder_config, encoder_config
 from engine.models.dit import DiT
 from engine.models.packed_linear import Precision
 from engine.models.prepared_dit import PreparedDiT, Prompt
-from engine.models.vocos import Vocos
+from engine.models.tokenizer import TokenizerEncoder
+from engine.models.vocos import Vocos, decode_in_a_circle
 from engine.models.weights import WeightsError, fetch_from, load_weights
 from engine.precision import fastest_precision
 from engine.published import PublishedModel, open_published
 from engine.renderer import Old, Progress, Sound
 from engine.sampling import Velocity, sample, sway_sigmas, timestep_of
+from engine.soft_masks import separate
+from engine.splice import shortened
 from engine.text_reader import TextReader
 from engine.windows import blended, windows_of
 from scene_schema.errors import Refused
-from scene_schema.prompt import compose_sound
+from scene_schema.identity import identity
+from scene_schema.origin import Continuation, Mix, Region, Variation
+from scene_schema.prompt import compose_parts, compose_sound
 from scene_schema.rendering import RenderRequest
 
 WINDOW_S: Final = 10.0  # the network learned from clips of this length; longer ones are made of windows
 OVERLAP_S: Final = 3.0
-EDGE_S: Final = 0.002  # fade at both ends of a clip: no click, and too short to soften an attack at 0 s
+MARGIN_FRAMES: Final = 25  # of a loop, shown once more at both ends: what the network does there is not used
+LAYER_STRENGTH: Final = 0.7  # of the noise that a layer's own render puts over the mix that it starts from
+NOT_HEARD: Final = {"view": "caption", "caption": "", "transcript": None, "seed": 0}
+"""A request's own words: they are in the mix's parts too, and all stems of a mix are rendered together."""
 HEARD: Final = 32  # prompts whose keys and values are kept
 
 VARIANTS: Final[dict[Variant, tuple[Precision | None, GuidedRange]]] = {
@@ -48,6 +59,7 @@ class AudioGenRenderer:
     def __init__(
         self,
         found: Checkpoint,
+        model: PublishedModel,
         text: TextReader,
         prompts: PromptReader,
         network: PreparedDiT,
@@ -56,11 +68,13 @@ class AudioGenRenderer:
     ) -> None:
         self.capabilities = found.capabilities
         self.device = network.device.type
+        self._model = model
         self._text = text
         self._prompts = prompts
         self._network = network
         self._codec = codec
-        self._heard: OrderedDict[tuple[str, ...], Prompt] = OrderedDict()
+        self._heard: OrderedDict[tuple[tuple[str, ...], tuple[str, ...]], Prompt] = OrderedDict()
+        self._mixed: tuple[str, Samples] = ("", np.zeros((0, 0), np.float32))
         self._where = where
 
     @classmethod
@@ -89,27 +103,95 @@ class AudioGenRenderer:
         steps = {found.capabilities.steps, found.capabilities.draft_steps or found.capabilities.steps}
         for number in steps:
             network.prepare_times(timestep_of(sway_sigmas(number)[:-1]).tolist())
-        return cls(found, text, prompts, network, codec, where)
+        return cls(found, model, text, prompts, network, codec, where)
 
     @torch.inference_mode()
     def render(self, request: RenderRequest, old: Old | None = None) -> Iterator[Progress | Sound]:
         """Yields progress after every step, then the stem."""
+        if isinstance(request.origin, Mix):
+            yield from self._take_apart(request, request.origin)
+            return
         text = compose_sound(request.view, request.caption, request.transcript).text()
-        prompt = self._listen(text)
+        unlike = [f"<|caption|> {', '.join(request.apart_from)}"] if request.apart_from else []
+        prompt = self._listen([text], unlike)
         yield Progress("text", 1, 1)
 
-        config = self._prompts.config
-        frames = round(request.duration_s * config.latent_rate_hz + 0.499)
-        latent = self._noise(request.seed, frames)  # (1, C, T)
-        velocity = self._velocity(prompt, request.guidance, frames)
-        for step in sample(velocity, latent, sway_sigmas(request.steps)):
+        config, origin, frames = self._prompts.config, request.origin, self._frames(request)
+        start = self._noise(noise_seed(request), frames)  # (1, C, T)
+        begun = Start(start, sway_sigmas(request.steps))
+        velocity = self._velocity(prompt, request)
+        before = None  # (1, C, T)
+        if old is not None:
+            before = fitted(self._latent_of(old), frames)
+            if isinstance(origin, Variation):
+                begun = part_way(before, start, origin.strength, request.steps)
+            elif isinstance(origin, Region | Continuation):
+                old_s = len(old.samples) / config.rate_hz
+                kept = held(origin, frames, config.latent_rate_hz, old_s)
+                velocity = holding(velocity, before, start, kept)
+        latent = begun.latent
+        for step in sample(velocity, begun.latent, begun.sigmas):
             latent = step.latent
             yield Progress("sampling", step.step, step.steps)
 
-        samples = self._codec(latent)[0].cpu().numpy()  # (S,)
+        samples = self._decoded(latent, request)[0]  # (S,)
         yield Progress("decoding", 1, 1)
-        length = round(request.duration_s * config.rate_hz)
-        yield Sound(finished(samples[:length], config.rate_hz), config.rate_hz)
+        plain_db = -max(0.0, peak_db(samples) - STEM_CEILING_DB)
+        if old is None or before is None:
+            stem: Samples = samples[:, None] * np.float32(gain_of(plain_db))
+            stem = stem if request.loop else edged(stem, config.rate_hz)
+        else:
+            took = before
+            stem = joined(
+                samples,
+                old,
+                lambda: self._decoded(took, request)[0],
+                request,
+                config.rate_hz,
+                frame_samples=config.samples_per_frame,
+                plain_db=plain_db,
+            )
+        yield Sound(stem, config.rate_hz, latent[0].cpu().numpy().astype(np.float16))
+
+    def _take_apart(self, request: RenderRequest, mix: Mix) -> Iterator[Progress | Sound]:
+        """One of the stems of a mix. All are made together, and kept until another mix is asked for."""
+        key = identity(
+            request.model_copy(update={"origin": mix.model_copy(update={"place": 0}), **NOT_HEARD})
+        )
+        if self._mixed[0] != key:
+            whole = self._listen([compose_parts(mix)])
+            words = [compose_sound(part.view, part.caption, part.transcript).text() for part in mix.parts]
+            others = [
+                f"<|caption|> {', '.join(part.caption for part in mix.parts if part is not one)}"
+                for one in mix.parts
+            ]
+            alone = self._listen(words, others if len(words) > 1 else [])
+            yield Progress("text", 1, 1)
+
+            frames = self._frames(request)
+            latent = self._noise(mix.seed, frames)  # (1, C, T)
+            own = torch.cat([self._noise(part.seed, frames) for part in mix.parts])  # (N, C, T)
+            sigmas = sway_sigmas(request.steps)
+            later = part_way(own, own, LAYER_STRENGTH, request.steps).sigmas
+            steps = len(sigmas) + len(later) - 2
+            for step in sample(self._velocity(whole, request), latent, sigmas):
+                latent = step.latent
+                yield Progress("sampling", step.step, steps)
+            begun = part_way(latent.expand_as(own), own, LAYER_STRENGTH, request.steps)
+            layers = begun.latent
+            for step in sample(self._velocity(alone, request), begun.latent, begun.sigmas):
+                layers = step.latent
+                yield Progress("sampling", len(sigmas) - 1 + step.step, steps)
+            mixed, renders = self._decoded(latent, request), self._decoded(layers, request)  # (1, S), (N, S)
+            parts = separate(torch.from_numpy(mixed[0]), torch.from_numpy(renders))
+            self._mixed = (
+                key,
+                finished_together(parts.stems.numpy(), mixed[0]),
+            )
+        yield Progress("decoding", 1, 1)
+        stem = self._mixed[1][mix.place][:, None]
+        rate_hz = self._prompts.config.rate_hz
+        yield Sound(stem if request.loop else edged(stem, rate_hz), rate_hz)
 
     @torch.inference_mode()
     def expected_s(self, text: str) -> float:
@@ -118,15 +200,43 @@ class AudioGenRenderer:
         frames = self._prompts.frames(self._prompts.read(states.float(), mask))
         return float(frames[0]) / self._prompts.config.latent_rate_hz
 
-    def _velocity(self, prompt: Prompt, guidance: float, frames: int) -> Velocity:
+    def _velocity(self, prompt: Prompt, request: RenderRequest) -> Velocity:
+        """The guided velocity of clips in windows, in a circle where they loop."""
         rate_hz = self._prompts.config.latent_rate_hz
-        windows = windows_of(frames, longest=round(WINDOW_S * rate_hz), overlap=round(OVERLAP_S * rate_hz))
-        one = guided(self._network, prompt, guidance, self._where)
+        longest, overlap = round(WINDOW_S * rate_hz), round(OVERLAP_S * rate_hz)
+        one = guided(self._network, prompt, request.guidance, self._where)
 
-        def velocity(latent: Tensor, sigma: Tensor) -> Tensor:
-            return blended(lambda window: one(latent[..., window], sigma), windows)  # (1, C, T)
+        def shown(latent: Tensor, sigma: Tensor, _places: Tensor) -> Tensor:
+            windows = windows_of(latent.shape[-1], longest=longest, overlap=overlap)
+            return blended(lambda window: one(latent[..., window], sigma), windows)  # (n, C, T)
 
-        return velocity
+        return in_a_circle(shown, MARGIN_FRAMES) if request.loop else straight(shown)
+
+    def _frames(self, request: RenderRequest) -> int:
+        return math.ceil(request.duration_s * self._prompts.config.latent_rate_hz - 1e-6)
+
+    def _decoded(self, latent: Tensor, request: RenderRequest) -> Samples:
+        """Latents (n, C, T) as samples (n, S) of the clip's length."""
+        rate_hz = self._prompts.config.rate_hz
+        length = round(request.duration_s * rate_hz)
+        if not request.loop:
+            return np.asarray(self._codec(latent).cpu().numpy()[:, :length])
+        circle = decode_in_a_circle(self._codec, latent).cpu().numpy()
+        return np.ascontiguousarray(shortened(circle.T, length, rate_hz).T)
+
+    def _latent_of(self, old: Old) -> Tensor:
+        """The latent (1, C, T) of a take: as it was kept, or read out of the sound."""
+        if old.latent is not None:
+            return torch.from_numpy(old.latent.astype(np.float32))[None].to(self._network.device)
+        # Rarely needed and 0.6 G parameters: loaded for this take alone.
+        with torch.device("meta"):
+            encoder = TokenizerEncoder(encoder_config(self._model.codec_config))
+        load_weights(encoder, self._model.codec_weights, prefix="encoder.", dtype=torch.float32)
+        mono = torch.from_numpy(old.samples.mean(axis=1))
+        # whole frames, and one spectral frame more, without which the last latent is not made
+        missing = -len(mono) % self._prompts.config.samples_per_frame
+        latent: Tensor = encoder.eval()(torch.nn.functional.pad(mono, (0, missing))[None])  # (1, C, T)
+        return latent.to(self._network.device)
 
     def _noise(self, seed: int, frames: int) -> Tensor:
         # drawn on the CPU, so that a seed means the same noise on every device
@@ -134,33 +244,34 @@ class AudioGenRenderer:
         shape = (1, self._prompts.config.dit.latent_dim, frames)
         return torch.randn(shape, generator=drawn).to(self._network.device)  # (1, C, T)
 
-    def _listen(self, *texts: str) -> Prompt:
-        """Prompts as the denoiser hears them, kept for the next edit; each with an empty item beside it."""
-        if texts in self._heard:
-            self._heard.move_to_end(texts)
-            return self._heard[texts]
-        states, mask = self._text.read(list(texts))  # (B, L, W), (B, L)
+    def _listen(self, texts: list[str], unlike: list[str] | None = None) -> Prompt:
+        """n prompts as the denoiser hears them, kept for the next edit; behind them as many to sound unlike,
+        or as many empty items."""
+        key = (tuple(texts), tuple(unlike or ()))
+        if key in self._heard:
+            self._heard.move_to_end(key)
+            return self._heard[key]
+        states, mask = self._text.read([*texts, *(unlike or ())])  # (B, L, W), (B, L)
         given = self._prompts.condition(
-            self._prompts.read(states.float(), mask), mask, torch.ones(len(texts), dtype=torch.int64)
+            self._prompts.read(states.float(), mask), mask, torch.ones(len(mask), dtype=torch.int64)
         )
         prompt = self._network.listen(
-            given.context, given.context_mask, given.frame_context[:, :1], empty=len(texts)
+            given.context,
+            given.context_mask,
+            given.frame_context[:, :1],
+            empty=0 if unlike else len(texts),
         )
-        self._heard[texts] = prompt
+        self._heard[key] = prompt
         while len(self._heard) > HEARD:
             self._heard.popitem(last=False)
         return prompt
 
 
-def finished(samples: Samples, rate_hz: int) -> Samples:
-    """Samples (S,) at the level that the model gave them, edges faded, peak at most −3 dBFS: (S, 1)."""
-    edge = round(EDGE_S * rate_hz)
-    ramp = (0.5 - 0.5 * np.cos(np.pi * (np.arange(edge) + 0.5) / edge)).astype(np.float32)
-    over_db = max(0.0, peak_db(samples) - STEM_CEILING_DB)
-    out: Samples = samples * np.float32(gain_of(-over_db))
-    out[:edge] *= ramp
-    out[-edge:] *= ramp[::-1]
-    return out[:, None]
+def finished_together(stems: Samples, mix: Samples) -> Samples:
+    """Stems (N, S) of one mix (S,), all at one gain, so that they still add up: no peak over −3 dBFS."""
+    loudest_db = max(peak_db(stems), peak_db(mix))
+    together: Samples = stems * np.float32(gain_of(-max(0.0, loudest_db - STEM_CEILING_DB)))
+    return together
 
 
 def _generator(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Iterator
 from typing import Final
@@ -15,8 +14,9 @@ from engine import checkpoint
 from engine.audio import STEM_CEILING_DB, Samples, gain_of, loudest_db, peak_db
 from engine.checkpoint import Checkpoint
 from engine.frame_features import FrameFeatures, frame_features
+from engine.from_take import edged, held, joined, noise_seed
 from engine.harmony import timed_chords
-from engine.kept_latents import Start, fitted, held_frames, holding, in_a_circle, part_way, straight
+from engine.kept_latents import Start, fitted, holding, in_a_circle, part_way, straight
 from engine.models.compact import CompactConfig, CompactModel, Conditioning
 from engine.models.vocos import decode_in_a_circle
 from engine.models.weights import WeightsError, load_weights
@@ -24,11 +24,11 @@ from engine.precision import fastest_precision
 from engine.renderer import Old, Progress, Sound
 from engine.sampling import guide, sample, sway_sigmas, timestep_of
 from engine.speech_plan import plan_speech
-from engine.splice import level_to, limited, missing_db, shortened, spliced
+from engine.splice import shortened
 from engine.text_features import Vocabulary, caption_ids
 from engine.windows import blended, windows_of
 from scene_schema.errors import Refused
-from scene_schema.origin import Continuation, Region, Variation, take_of
+from scene_schema.origin import Continuation, Region, Variation
 from scene_schema.rendering import RenderRequest
 
 SPEAKING: Final = ("usual_phoneme_s", "lexicon", "vocabulary")  # in `model.json` beside the sizes
@@ -37,8 +37,6 @@ OVERLAP_FRAMES: Final = 75
 SILENT_DB: Final = -70.0  # fainter than this is nothing, and is not made louder
 MOST_DB: Final = 20.0  # that a stem is ever made louder
 MARGIN_FRAMES: Final = 25  # of a loop, shown once more at both ends: what the network does there is not used
-ENDING_FRAMES: Final = 8  # of a take that goes on, made anew: its sound there is that of an end
-EDGE_S: Final = 0.002  # fade at both ends of a clip: no click, and too short to soften an attack at 0 s
 
 
 class CompactRenderer:
@@ -86,10 +84,11 @@ class CompactRenderer:
             self._noise(noise, was.shape[-1])  # the decoder's noise is then what it was in the old take
             start = self._noise(torch.Generator().manual_seed(noise_seed(request)), frames)
             before = fitted(was, frames)
-        held = None  # (1, 1, T)
+        kept_frames = None  # (1, 1, T)
         if before is not None and isinstance(origin, Region | Continuation):
             assert old is not None
-            held = self._held(origin, frames, len(old.samples))
+            old_s = len(old.samples) / config.rate_hz
+            kept_frames = held(origin, frames, config.latent_rate_hz, old_s)
         given = self._condition(request)
         yield Progress("text", 1, 1)
 
@@ -110,8 +109,8 @@ class CompactRenderer:
             return blended(part, windows_of(latent.shape[-1], longest=WINDOW_FRAMES, overlap=OVERLAP_FRAMES))
 
         velocity = in_a_circle(shown, MARGIN_FRAMES) if request.loop else straight(shown)
-        if before is not None and held is not None:
-            velocity = holding(velocity, before, start, held)
+        if before is not None and kept_frames is not None:
+            velocity = holding(velocity, before, start, kept_frames)
         latent = begun.latent
         for step in sample(velocity, begun.latent, begun.sigmas):
             latent = step.latent
@@ -123,7 +122,16 @@ class CompactRenderer:
         if old is None or before is None or origin is None:
             stem = finished(samples, config.rate_hz, level_db, edges=not request.loop)
         else:
-            stem = self._joined(samples, old, before, request, level_db)
+            took = before
+            stem = joined(
+                samples,
+                old,
+                lambda: self._decoded(took, torch.Generator().manual_seed(request.seed), request),
+                request,
+                config.rate_hz,
+                frame_samples=config.vocos.samples_per_frame,
+                plain_db=gain_to(samples, config.rate_hz, level_db),
+            )
         kept = latent[0].numpy().astype(np.float16)  # (C, T)
         yield Sound(stem, config.rate_hz, kept)
 
@@ -147,36 +155,6 @@ class CompactRenderer:
         mono = torch.from_numpy(old.samples.mean(axis=1))
         missing = -len(mono) % frame
         return self._model.encode(torch.nn.functional.pad(mono, (0, missing))[None])
-
-    def _held(self, origin: Region | Continuation, frames: int, old_samples: int) -> Tensor:
-        """1 where a frame of the take is kept, (1, 1, frames)."""
-        rate = self._model.config.latent_rate_hz
-        if isinstance(origin, Region):
-            return held_frames(frames, math.floor(origin.from_s * rate), math.ceil(origin.to_s * rate))
-        kept = math.floor(old_samples / self._model.config.rate_hz * rate)
-        return held_frames(frames, 0, 0, kept - min(ENDING_FRAMES, kept // 2))
-
-    def _joined(
-        self, samples: Samples, old: Old, before: Tensor, request: RenderRequest, level_db: float
-    ) -> Samples:
-        """New samples (S,) at the level of the take that they start from, and joined with it: (S, 1)."""
-        rate_hz, origin = self._model.config.rate_hz, request.origin
-        plain_db = gain_to(samples, rate_hz, level_db)
-        if isinstance(origin, Variation):
-            again = self._decoded(before, torch.Generator().manual_seed(request.seed), request)
-            old_db = missing_db(old.samples, again[:, None], plain_db)
-            gain_db = (1.0 - origin.strength) * old_db + origin.strength * plain_db
-            loud = limited(samples[:, None] * np.float32(gain_of(gain_db)), rate_hz)
-            return loud if request.loop else edged(loud, rate_hz)
-        first, after = 0, len(samples)
-        if isinstance(origin, Region):
-            first, after = round(origin.from_s * rate_hz), round(origin.to_s * rate_hz)
-        else:
-            ending = ENDING_FRAMES * self._model.config.vocos.samples_per_frame
-            first = len(old.samples) - min(ending, len(old.samples) // 2)
-        new = level_to(old.samples, samples[:, None], first, after, rate_hz, plain_db)
-        new = new if request.loop else edged(new, rate_hz)
-        return spliced(old.samples, new, first, after, rate_hz).samples
 
     def pronounce(self, word: str) -> list[int]:
         """Phoneme numbers of one word: as the training voices say it, or else as its letters suggest."""
@@ -242,17 +220,6 @@ class CompactRenderer:
         )
 
 
-def noise_seed(request: RenderRequest) -> int:
-    """What the noise of a render is drawn from: the seed, and the take that it starts from.
-
-    The take's own noise would lead back to the take.
-    """
-    take = take_of(request.origin)
-    if take is None:
-        return request.seed
-    return int.from_bytes(hashlib.sha256(f"{request.seed} {take}".encode()).digest()[:4], "big")
-
-
 def finished(samples: Samples, rate_hz: int, level_db: float, *, edges: bool = True) -> Samples:
     """Samples (S,) at the level that their caption lets expect, peak at most −3 dBFS: (S, 1).
 
@@ -270,13 +237,3 @@ def gain_to(samples: Samples, rate_hz: int, level_db: float) -> float:
     missing = level_db - found_db if found_db > SILENT_DB else 0.0
     over_db = peak_db(samples) + missing - STEM_CEILING_DB
     return min(MOST_DB, missing) - max(0.0, over_db)
-
-
-def edged(samples: Samples, rate_hz: int) -> Samples:
-    """Samples (S, channels), faded over `EDGE_S` at both ends."""
-    edge = round(EDGE_S * rate_hz)
-    ramp = (0.5 - 0.5 * np.cos(np.pi * (np.arange(edge) + 0.5) / edge)).astype(np.float32)[:, None]
-    out: Samples = samples.copy()
-    out[:edge] *= ramp
-    out[-edge:] *= ramp[::-1]
-    return out

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from scene_schema import limits
+from scene_schema.view import View
 
 TakeId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 """The hash that names a take."""
@@ -60,7 +61,7 @@ class Continuation(_Origin):
 class Part(_Origin):
     """One layer's words in a mix."""
 
-    view: str
+    view: View
     caption: str
     transcript: str | None = None
     seed: Annotated[int, Field(ge=limits.SEED.low, le=limits.SEED.high)] = 0

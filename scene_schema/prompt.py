@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from scene_schema.errors import Finding, Refused, shown
+from scene_schema.origin import Mix
 from scene_schema.scene import VIEWS, Layer, Scene, Strict, View, check_scene
 
 _TAG: Final = re.compile(r"<\|([^|<>]*)\|>")
@@ -58,6 +59,15 @@ def compose_layer(layer: Layer) -> Prompt:
 def compose_sound(view: View, caption: str, transcript: str | None) -> Prompt:
     """The same from what a render is asked for."""
     return compose_layer(Layer(id="sound", view=view, caption=caption, transcript=transcript))
+
+
+def compose_parts(mix: Mix) -> str:
+    """The tagged text of a mix: its parts as the layers of a scene."""
+    layers = [
+        Layer(id=f"part-{place}", view=part.view, caption=part.caption, transcript=part.transcript)
+        for place, part in enumerate(mix.parts)
+    ]
+    return compose(Scene(id="mix", caption=mix.scene_caption, layers=layers)).text()
 
 
 def parse(text: str) -> Prompt:

@@ -7,7 +7,7 @@ scene is stored, sent or rendered.
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Final, Literal, get_args
+from typing import Annotated, Any, Final
 
 from pydantic import (
     BaseModel,
@@ -25,11 +25,8 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from scene_schema import limits
 from scene_schema.errors import Refused, refused_by
 from scene_schema.origin import Origin, Region
-
-View = Literal["caption", "speech", "asr", "sfx", "music", "env"]
-"""The model's six views: whole scene, who speaks and how, the words, effects, music, environment."""
-
-VIEWS: Final[tuple[View, ...]] = get_args(View)
+from scene_schema.view import VIEWS as VIEWS
+from scene_schema.view import View as View
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 """An id of a scene or layer; it names files, so it is lower case with digits, `-` and `_`, at most 64."""

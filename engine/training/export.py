@@ -18,6 +18,7 @@ from engine.training.clips import Clips
 from engine.training.codec import trained_decoder, trained_encoder
 from engine.training.generator import trained_generator
 from engine.training.latents import axes_of, turn_decoder
+from engine.training.progress import has_state
 from engine.training.pronouncer import trained_durations, trained_pronouncer
 from engine.training.vocabulary import vocabulary_of
 from scene_schema.capabilities import Capabilities
@@ -33,7 +34,9 @@ def export(run: Path, clips: Clips, config: CompactConfig, folder: Path) -> None
     model.encoder = trained_encoder(run, config)
     vectors, scale = axes_of(run)
     model.turn.weight = torch.nn.Parameter(vectors.T / scale[:, None])
-    model.codec = trained_decoder(run, config, "texture")
+    # A run that began with a finished checkpoint may have left the decoder as it was.
+    textured = has_state(run, "texture")
+    model.codec = trained_decoder(run, config, "texture" if textured else "codec")
     turn_decoder(model.codec, run)
     model.pronouncer = trained_pronouncer(run, config)
     model.durations = trained_durations(run, config)
@@ -64,6 +67,10 @@ def export(run: Path, clips: Clips, config: CompactConfig, folder: Path) -> None
         cues=True,
         tempo=True,
         chords=True,
+        region=True,
+        continuation=True,
+        variation=True,
+        loop=True,
         steps=8,
         draft_steps=3,
         guidance=2.5,

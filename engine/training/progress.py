@@ -81,6 +81,11 @@ def write_first_state(run: Path, stage: str, parts: dict[str, Any]) -> None:
     torch.save({"step": 0, "random": torch.get_rng_state(), "parts": state}, run / f"{stage}.state.pt")
 
 
+def has_state(run: Path, stage: str) -> bool:
+    """Whether a stage of this run has begun."""
+    return (run / f"{stage}.state.pt").exists()
+
+
 def part_of_run(run: Path, stage: str, part: str) -> dict[str, Any]:
     """The saved state of one part of an earlier stage.
 

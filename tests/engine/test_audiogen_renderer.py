@@ -11,10 +11,14 @@ from safetensors.torch import load_file, save_file
 
 from engine import checkpoint
 from engine.audiogen_renderer import AudioGenRenderer
+from engine.from_take import ENDING_FRAMES
 from engine.models.vocos import Vocos
-from engine.renderer import Progress, Sound
+from engine.renderer import Old, Progress, Sound
 from engine.sampling import sample, sway_sigmas
+from engine.splice import REACH_S
 from scene_schema.errors import Refused
+from scene_schema.origin import Continuation, Mix, Region, Variation
+from scene_schema.prompt import compose_parts
 from scene_schema.rendering import RenderRequest, request_for
 from scene_schema.scene import check_scene
 from tests.make_tiny_published import make_tiny_published
@@ -153,3 +157,114 @@ def test_a_codec_of_another_model_is_refused(tmp_path: Path) -> None:
     make_tiny_codec(mixed / "codec", latent_dim=64)
     with pytest.raises(Refused, match="expected 24 latent channels and 640 samples a frame"):
         AudioGenRenderer.load(checkpoint.find(str(mixed)), threads=0)
+
+
+# --- what starts from what is there -------------------------------------------------------------------------
+
+TAKE = "a" * 64
+
+
+def whole(renderer: AudioGenRenderer, asked: RenderRequest, old: Old | None = None) -> Sound:
+    *_, last = renderer.render(asked, old)
+    assert isinstance(last, Sound)
+    return last
+
+
+def distance(one: np.ndarray, other: np.ndarray) -> float:
+    return float(np.linalg.norm(one - other) / np.linalg.norm(other))
+
+
+@pytest.fixture(scope="module")
+def take(renderer: AudioGenRenderer) -> Old:
+    made = whole(renderer, request(renderer, length_s=3.0))
+    assert made.latent is not None
+    assert made.latent.shape == (24, 75)
+    return Old(made.samples, made.latent)
+
+
+def test_a_variation_is_nearer_the_less_it_is_asked_for(renderer: AudioGenRenderer, take: Old) -> None:
+    distances = []
+    for strength in (0.0, 0.3, 0.9):
+        origin = Variation(kind="variation", take=TAKE, strength=strength)
+        varied = whole(renderer, request(renderer, length_s=3.0, origin=origin), take)
+        distances.append(distance(varied.samples, take.samples))
+    assert distances[0] < 0.05  # what keeping the latent in float16 costs
+    assert distances == sorted(distances)
+
+
+def test_a_region_leaves_the_rest_bit_for_bit(renderer: AudioGenRenderer, take: Old) -> None:
+    origin = Region(kind="region", take=TAKE, from_s=1.0, to_s=2.0)
+    made = whole(renderer, request(renderer, length_s=3.0, origin=origin, seed=5), take).samples
+    reach = round(REACH_S * 16_000)
+    assert np.array_equal(made[: 16_000 - reach], take.samples[: 16_000 - reach])
+    assert np.array_equal(made[32_000 + reach :], take.samples[32_000 + reach :])
+    assert distance(made[18_000:30_000], take.samples[18_000:30_000]) > 0.1
+
+
+def test_a_continuation_keeps_the_take(renderer: AudioGenRenderer, take: Old) -> None:
+    origin = Continuation(kind="continuation", take=TAKE)
+    made = whole(renderer, request(renderer, length_s=5.0, origin=origin), take).samples
+    kept = len(take.samples) - ENDING_FRAMES * 640 - round(REACH_S * 16_000)
+    assert made.shape == (80_000, 1)
+    assert np.array_equal(made[:kept], take.samples[:kept])
+    assert np.abs(made[48_000:-100]).max() > 0
+
+
+def test_an_imported_take_is_read_out_of_its_sound(renderer: AudioGenRenderer, take: Old) -> None:
+    origin = Variation(kind="variation", take=TAKE, strength=0.3)
+    made = whole(renderer, request(renderer, length_s=3.0, origin=origin), Old(take.samples, None)).samples
+    assert made.shape == take.samples.shape
+    assert np.isfinite(made).all()
+
+
+def test_a_loop_runs_into_its_beginning(renderer: AudioGenRenderer) -> None:
+    """Across the wrap the samples move as they do elsewhere, where an ordinary clip is faded out and in."""
+    looped = whole(renderer, request(renderer, length_s=2.0, loop=True)).samples[:, 0]
+    steps = np.abs(np.diff(looped))
+    assert looped.shape == (32_000,)
+    assert abs(looped[0] - looped[-1]) <= np.quantile(steps, 0.999)
+    assert np.abs(looped[:16]).max() > 0.01 * np.abs(looped).max()
+
+
+@pytest.mark.parametrize("looped", [False, True])
+@torch.inference_mode()
+def test_coherent_stems_add_up_to_the_mix_that_they_are_of(renderer: AudioGenRenderer, looped: bool) -> None:
+    parts = [
+        {"view": "env", "caption": "rain on a roof", "seed": 1},
+        {"view": "music", "caption": "soft piano", "seed": 2},
+        {"view": "speech", "caption": "a woman", "transcript": "come in", "seed": 3},
+    ]
+    stems = []
+    for place, part in enumerate(parts):
+        origin = Mix.model_validate(
+            {"kind": "mix", "seed": 4, "scene_caption": "an evening", "parts": parts, "place": place}
+        )
+        asked = request(
+            renderer,
+            length_s=2.0,
+            origin=origin,
+            loop=looped,
+            view=part["view"],
+            caption=part["caption"],
+            transcript=part.get("transcript"),
+            seed=part["seed"],
+        )
+        stems.append(whole(renderer, asked).samples)
+        if place == 0:
+            mix_request = asked
+    # the mix itself, rendered plainly under the whole scene's prompt
+    mix = renderer._listen([compose_parts(mix_request.origin)])  # type: ignore[arg-type]
+    *_, last = sample(renderer._velocity(mix, mix_request), renderer._noise(4, 50), sway_sigmas(3))
+    wanted = renderer._decoded(last.latent, mix_request)[0]
+    got = np.sum(stems, axis=0)[:, 0]
+    inside = slice(64, -64)  # every clip's edges are faded
+    gain = float(np.dot(got[inside], wanted[inside]) / np.dot(wanted[inside], wanted[inside]))
+    assert 0.0 < gain <= 1.0 + 1e-6
+    assert np.abs(got - gain * wanted)[inside].max() <= 1e-4
+    assert max(np.abs(stem).max() for stem in stems) <= 10 ** (-3 / 20) + 1e-6
+
+
+def test_a_stem_is_guided_away_from_what_the_other_layers_say(renderer: AudioGenRenderer) -> None:
+    plain = sound(renderer, request(renderer))
+    apart = sound(renderer, request(renderer, apart_from=["a loud siren", "a man speaking"]))
+    assert distance(apart, plain) > 1e-3
