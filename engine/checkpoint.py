@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal, get_args
 
 from pydantic import ValidationError
 
@@ -26,6 +26,10 @@ WEIGHTS: Final = "weights.safetensors"
 PUBLISHED: Final = "audiogen"
 """The architecture of published models."""
 
+Variant = Literal["", "int8", "fast"]
+"""A published model as it is; its weights rounded to int8; that, and guided in part of the steps only."""
+VARIANTS: Final[tuple[Variant, ...]] = get_args(Variant)
+
 
 @dataclass(frozen=True)
 class Checkpoint:
@@ -35,6 +39,7 @@ class Checkpoint:
     architecture: str
     capabilities: Capabilities
     config: dict[str, Any]
+    variant: Variant = ""
 
     @property
     def weights(self) -> Path:
@@ -44,9 +49,15 @@ class Checkpoint:
 def find(model: str) -> Checkpoint:
     """A shipped or published model by name, or a folder by path.
 
+    A published one may have a variant behind a plus: `dasheng+int8`. It sounds a little different, so it is
+    another model in every take's request.
+
     Raises `Refused`: `model_failed` where there is no such model or its description cannot be read.
     """
     folder = Path(model)
+    name, _, variant = model.rpartition("+")
+    if name and not folder.exists():
+        return _varied(find(name), variant)
     if folder.name == model and (SHIPPED / model).is_dir():
         folder = SHIPPED / model
     elif model in MODELS:
@@ -74,6 +85,19 @@ def find(model: str) -> Checkpoint:
         raise refused_by(error, str(description)) from error
     except (ValueError, KeyError, TypeError) as error:
         raise Refused("model_failed", f"{description} is not a model description: {error!r}") from error
+
+
+def _varied(found: Checkpoint, variant: str) -> Checkpoint:
+    known = next((one for one in VARIANTS if one and one == variant), None)
+    if known is None or found.architecture != PUBLISHED:
+        names = ", ".join(one for one in VARIANTS if one)
+        raise Refused(
+            "model_failed",
+            f"model '{found.capabilities.name}' has no variant '{variant}'",
+            remedy=f"Published models have these: {names}. Other models have none.",
+        )
+    capabilities = found.capabilities.model_copy(update={"name": f"{found.capabilities.name}+{known}"})
+    return replace(found, capabilities=capabilities, variant=known)
 
 
 def _find_published(name: str) -> Checkpoint:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Iterator
 from typing import Final
@@ -15,15 +16,19 @@ from engine.audio import STEM_CEILING_DB, Samples, gain_of, loudest_db, peak_db
 from engine.checkpoint import Checkpoint
 from engine.frame_features import FrameFeatures, frame_features
 from engine.harmony import timed_chords
+from engine.kept_latents import Start, fitted, held_frames, holding, in_a_circle, part_way, straight
 from engine.models.compact import CompactConfig, CompactModel, Conditioning
+from engine.models.vocos import decode_in_a_circle
 from engine.models.weights import WeightsError, load_weights
 from engine.precision import fastest_precision
-from engine.renderer import Progress, Sound
+from engine.renderer import Old, Progress, Sound
 from engine.sampling import guide, sample, sway_sigmas, timestep_of
 from engine.speech_plan import plan_speech
+from engine.splice import level_to, limited, missing_db, shortened, spliced
 from engine.text_features import Vocabulary, caption_ids
 from engine.windows import blended, windows_of
 from scene_schema.errors import Refused
+from scene_schema.origin import Continuation, Region, Variation, take_of
 from scene_schema.rendering import RenderRequest
 
 SPEAKING: Final = ("usual_phoneme_s", "lexicon", "vocabulary")  # in `model.json` beside the sizes
@@ -31,6 +36,8 @@ WINDOW_FRAMES: Final = 300  # of latent; longer clips are made of windows, for t
 OVERLAP_FRAMES: Final = 75
 SILENT_DB: Final = -70.0  # fainter than this is nothing, and is not made louder
 MOST_DB: Final = 20.0  # that a stem is ever made louder
+MARGIN_FRAMES: Final = 25  # of a loop, shown once more at both ends: what the network does there is not used
+ENDING_FRAMES: Final = 8  # of a take that goes on, made anew: its sound there is that of an end
 EDGE_S: Final = 0.002  # fade at both ends of a clip: no click, and too short to soften an attack at 0 s
 
 
@@ -66,37 +73,110 @@ class CompactRenderer:
         return cls(found, model.eval())
 
     @torch.inference_mode()
-    def render(self, request: RenderRequest) -> Iterator[Progress | Sound]:
+    def render(self, request: RenderRequest, old: Old | None = None) -> Iterator[Progress | Sound]:
         """Yields progress after every step, then the stem."""
+        config, origin = self._model.config, request.origin
+        frames = math.ceil(request.duration_s * config.latent_rate_hz - 1e-6)
+        noise = torch.Generator().manual_seed(request.seed)
+        start = self._noise(noise, frames)  # (1, C, T)
+        before = None  # (1, C, T)
+        if old is not None:
+            was = self._latent_of(old)  # (1, C, T')
+            noise.manual_seed(request.seed)
+            self._noise(noise, was.shape[-1])  # the decoder's noise is then what it was in the old take
+            start = self._noise(torch.Generator().manual_seed(noise_seed(request)), frames)
+            before = fitted(was, frames)
+        held = None  # (1, 1, T)
+        if before is not None and isinstance(origin, Region | Continuation):
+            assert old is not None
+            held = self._held(origin, frames, len(old.samples))
         given = self._condition(request)
         yield Progress("text", 1, 1)
 
-        noise = torch.Generator().manual_seed(request.seed)
-        config = self._model.config
-        frames = given.frames.shape[1]
-        start = torch.randn((1, config.dit.latent_dim, frames), generator=noise)  # (1, C, T)
-        windows = windows_of(frames, longest=WINDOW_FRAMES, overlap=OVERLAP_FRAMES)
+        begun = Start(start, sway_sigmas(request.steps))
+        if before is not None and isinstance(origin, Variation):
+            begun = part_way(before, start, origin.strength, request.steps)
         both = given.beside(given.without()).to(self._precision)
 
-        def velocity(latent: Tensor, sigma: Tensor) -> Tensor:
+        def shown(latent: Tensor, sigma: Tensor, places: Tensor) -> Tensor:
+            told = both.at(places)
+
             def part(window: slice) -> Tensor:
                 pair = latent[..., window].repeat(2, 1, 1).to(self._precision)  # (2, C, W)
-                answer = self._model.generator(pair, timestep_of(sigma), both.during(window)).float()
+                answer = self._model.generator(pair, timestep_of(sigma), told.during(window)).float()
                 conditional, unconditional = answer.chunk(2)  # (1, C, W)
                 return guide(conditional, unconditional, request.guidance)
 
-            return blended(part, windows)
+            return blended(part, windows_of(latent.shape[-1], longest=WINDOW_FRAMES, overlap=OVERLAP_FRAMES))
 
-        latent = start
-        for step in sample(velocity, start, sway_sigmas(request.steps)):
+        velocity = in_a_circle(shown, MARGIN_FRAMES) if request.loop else straight(shown)
+        if before is not None and held is not None:
+            velocity = holding(velocity, before, start, held)
+        latent = begun.latent
+        for step in sample(velocity, begun.latent, begun.sigmas):
             latent = step.latent
             yield Progress("sampling", step.step, step.steps)
 
-        samples = self._model.decode(latent, noise)[0].numpy()  # (S,)
+        samples = self._decoded(latent, noise, request)
         yield Progress("decoding", 1, 1)
-        length = round(request.duration_s * config.rate_hz)
         level_db = float(self._model.generator.expected_level_db(given))
-        yield Sound(finished(samples[:length], config.rate_hz, level_db), config.rate_hz)
+        if old is None or before is None or origin is None:
+            stem = finished(samples, config.rate_hz, level_db, edges=not request.loop)
+        else:
+            stem = self._joined(samples, old, before, request, level_db)
+        kept = latent[0].numpy().astype(np.float16)  # (C, T)
+        yield Sound(stem, config.rate_hz, kept)
+
+    def _noise(self, generator: torch.Generator, frames: int) -> Tensor:
+        return torch.randn((1, self._model.config.dit.latent_dim, frames), generator=generator)  # (1, C, T)
+
+    def _decoded(self, latent: Tensor, noise: torch.Generator, request: RenderRequest) -> Samples:
+        """Latents (1, C, T) as samples (S,) of the clip's length."""
+        rate_hz = self._model.config.rate_hz
+        length = round(request.duration_s * rate_hz)
+        if not request.loop:
+            return np.asarray(self._model.decode(latent, noise)[0].numpy()[:length])
+        circle = decode_in_a_circle(self._model.codec, latent, noise)[0].numpy()[:, None]
+        return shortened(circle, length, rate_hz)[:, 0]
+
+    def _latent_of(self, old: Old) -> Tensor:
+        """The latent (1, C, T) of a take: as it was kept, or read out of the sound."""
+        if old.latent is not None:
+            return torch.from_numpy(old.latent.astype(np.float32))[None]
+        frame = self._model.config.vocos.samples_per_frame
+        mono = torch.from_numpy(old.samples.mean(axis=1))
+        missing = -len(mono) % frame
+        return self._model.encode(torch.nn.functional.pad(mono, (0, missing))[None])
+
+    def _held(self, origin: Region | Continuation, frames: int, old_samples: int) -> Tensor:
+        """1 where a frame of the take is kept, (1, 1, frames)."""
+        rate = self._model.config.latent_rate_hz
+        if isinstance(origin, Region):
+            return held_frames(frames, math.floor(origin.from_s * rate), math.ceil(origin.to_s * rate))
+        kept = math.floor(old_samples / self._model.config.rate_hz * rate)
+        return held_frames(frames, 0, 0, kept - min(ENDING_FRAMES, kept // 2))
+
+    def _joined(
+        self, samples: Samples, old: Old, before: Tensor, request: RenderRequest, level_db: float
+    ) -> Samples:
+        """New samples (S,) at the level of the take that they start from, and joined with it: (S, 1)."""
+        rate_hz, origin = self._model.config.rate_hz, request.origin
+        plain_db = gain_to(samples, rate_hz, level_db)
+        if isinstance(origin, Variation):
+            again = self._decoded(before, torch.Generator().manual_seed(request.seed), request)
+            old_db = missing_db(old.samples, again[:, None], plain_db)
+            gain_db = (1.0 - origin.strength) * old_db + origin.strength * plain_db
+            loud = limited(samples[:, None] * np.float32(gain_of(gain_db)), rate_hz)
+            return loud if request.loop else edged(loud, rate_hz)
+        first, after = 0, len(samples)
+        if isinstance(origin, Region):
+            first, after = round(origin.from_s * rate_hz), round(origin.to_s * rate_hz)
+        else:
+            ending = ENDING_FRAMES * self._model.config.vocos.samples_per_frame
+            first = len(old.samples) - min(ending, len(old.samples) // 2)
+        new = level_to(old.samples, samples[:, None], first, after, rate_hz, plain_db)
+        new = new if request.loop else edged(new, rate_hz)
+        return spliced(old.samples, new, first, after, rate_hz).samples
 
     def pronounce(self, word: str) -> list[int]:
         """Phoneme numbers of one word: as the training voices say it, or else as its letters suggest."""
@@ -123,14 +203,20 @@ class CompactRenderer:
             tokens=config.text.tokens,
         )
         features = self._features(request)
+        wrapped = min(MARGIN_FRAMES, len(features.numbers)) if request.loop else 0
+        slots = wrapped * config.frame.slots
+        phonemes, numbers = features.phonemes, features.numbers
+        if wrapped:  # at a clip's ends the encoder of frames hears that it ends
+            phonemes = np.concatenate([phonemes[-slots:], phonemes, phonemes[:slots]])
+            numbers = np.concatenate([numbers[-wrapped:], numbers, numbers[:wrapped]])
         given: Conditioning = self._model.generator.condition(
             torch.from_numpy(ids)[None],
             torch.ones((1, len(ids)), dtype=torch.bool),
             torch.tensor([config.views.index("speech" if request.view == "asr" else request.view)]),
-            torch.from_numpy(features.phonemes)[None],
-            torch.from_numpy(features.numbers)[None],
+            torch.from_numpy(phonemes)[None],
+            torch.from_numpy(numbers)[None],
         )
-        return given
+        return given.during(slice(wrapped, wrapped + len(features.numbers)))
 
     def _caption(self, request: RenderRequest) -> str:
         # A layer that gives only words is spoken by nobody in particular.
@@ -140,7 +226,7 @@ class CompactRenderer:
         config = self._model.config
         words = request.caption if request.view == "asr" else request.transcript
         first_s = request.cues[0].at_s if request.cues else None
-        frames = math.ceil(request.duration_s * config.latent_rate_hz)
+        frames = math.ceil(request.duration_s * config.latent_rate_hz - 1e-6)
         chords = None
         if request.view == "music" and request.tempo is not None and request.chords:
             chords = timed_chords(request.chords, request.tempo, frames / config.latent_rate_hz)
@@ -156,17 +242,41 @@ class CompactRenderer:
         )
 
 
-def finished(samples: Samples, rate_hz: int, level_db: float) -> Samples:
-    """Samples (S,) at the level that their caption lets expect, edges faded, peak at most −3 dBFS: (S, 1).
+def noise_seed(request: RenderRequest) -> int:
+    """What the noise of a render is drawn from: the seed, and the take that it starts from.
+
+    The take's own noise would lead back to the take.
+    """
+    take = take_of(request.origin)
+    if take is None:
+        return request.seed
+    return int.from_bytes(hashlib.sha256(f"{request.seed} {take}".encode()).digest()[:4], "big")
+
+
+def finished(samples: Samples, rate_hz: int, level_db: float, *, edges: bool = True) -> Samples:
+    """Samples (S,) at the level that their caption lets expect, peak at most −3 dBFS: (S, 1).
 
     The network knows what a sound is like better than how loud it is: it shrinks what it is not sure of.
+    The edges are faded, unless they run into each other.
     """
-    edge = round(EDGE_S * rate_hz)
-    ramp = (0.5 - 0.5 * np.cos(np.pi * (np.arange(edge) + 0.5) / edge)).astype(np.float32)
+    out: Samples = samples[:, None] * np.float32(gain_of(gain_to(samples, rate_hz, level_db)))
+    return edged(out, rate_hz) if edges else out
+
+
+def gain_to(samples: Samples, rate_hz: int, level_db: float) -> float:
+    """The gain in dB that brings samples (S,) to a level where they are loudest, and to no higher peak than a
+    stem's."""
     found_db = loudest_db(samples, rate_hz)
-    missing_db = level_db - found_db if found_db > SILENT_DB else 0.0
-    over_db = peak_db(samples) + missing_db - STEM_CEILING_DB
-    out: Samples = samples * np.float32(gain_of(min(MOST_DB, missing_db) - max(0.0, over_db)))
+    missing = level_db - found_db if found_db > SILENT_DB else 0.0
+    over_db = peak_db(samples) + missing - STEM_CEILING_DB
+    return min(MOST_DB, missing) - max(0.0, over_db)
+
+
+def edged(samples: Samples, rate_hz: int) -> Samples:
+    """Samples (S, channels), faded over `EDGE_S` at both ends."""
+    edge = round(EDGE_S * rate_hz)
+    ramp = (0.5 - 0.5 * np.cos(np.pi * (np.arange(edge) + 0.5) / edge)).astype(np.float32)[:, None]
+    out: Samples = samples.copy()
     out[:edge] *= ramp
     out[-edge:] *= ramp[::-1]
-    return out[:, None]
+    return out

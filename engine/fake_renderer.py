@@ -1,10 +1,12 @@
 """A fake model: recognisable test tones in milliseconds, for people who write clients, and for tests.
 
-Each caption has its own pitch; each cue a click at its exact sample. No torch, no weights.
+Each caption has its own pitch; each cue a click at its exact sample. A render in fewer steps than the model's
+is fainter, so that a draft can be told from its stem. No torch, no weights.
 """
 
 from __future__ import annotations
 
+import math
 import time
 import zlib
 from collections.abc import Iterator
@@ -12,8 +14,11 @@ from typing import Final
 
 import numpy as np
 
-from engine.renderer import Progress, Sound
+from engine.audio import Samples
+from engine.renderer import Old, Progress, Sound
+from engine.splice import spliced
 from scene_schema.capabilities import Capabilities
+from scene_schema.origin import Region, Variation, take_of
 from scene_schema.rendering import RenderRequest
 
 STEP_S: Final = 0.005  # long enough that a cancel finds it running
@@ -28,21 +33,43 @@ class FakeRenderer:
     def __init__(self, capabilities: Capabilities) -> None:
         self.capabilities = capabilities
 
-    def render(self, request: RenderRequest) -> Iterator[Progress | Sound]:
+    def render(self, request: RenderRequest, old: Old | None = None) -> Iterator[Progress | Sound]:
         """`request.steps` steps of 5 ms; a caption that begins with "slow" takes ten times as long."""
         rate_hz = self.capabilities.rate_hz
         yield Progress("text", 1, 1)
         for step in range(request.steps):
             time.sleep(STEP_S * (10 if request.caption.startswith("slow") else 1))
             yield Progress("sampling", step + 1, request.steps)
-        times_s = np.arange(round(request.duration_s * rate_hz)) / rate_hz
-        wave = LEVEL * np.sin(2.0 * np.pi * pitch_hz(request) * times_s)
+        length = round(request.duration_s * rate_hz)
+        turns = pitch_hz(request) * np.arange(length) / rate_hz
+        if request.loop:  # whole turns
+            turns *= max(1, round(turns[-1])) / (turns[-1] + turns[1])
+        wave = LEVEL * request.steps / self.capabilities.steps * np.sin(2.0 * np.pi * turns)
         for cue in request.cues:
-            wave[min(round(cue.at_s * rate_hz), len(wave) - 1)] = 0.5
-        yield Sound(wave.astype(np.float32)[:, None], rate_hz)
+            wave[min(round(cue.at_s * rate_hz), length - 1)] = 0.5
+        tone: Samples = wave.astype(np.float32)[:, None]
+        pitches = np.full((1, math.ceil(request.duration_s * self.capabilities.latent_rate_hz)), turns[1])
+        yield Sound(
+            tone if old is None else _from(old, tone, request, rate_hz), rate_hz, pitches.astype("<f2")
+        )
+
+
+def _from(old: Old, tone: Samples, request: RenderRequest, rate_hz: int) -> Samples:
+    """Another tone where the request's origin wants one."""
+    origin = request.origin
+    if isinstance(origin, Variation):
+        strength = np.float32(origin.strength)
+        mixed: Samples = (np.float32(1.0) - strength) * old.samples + strength * tone
+        return mixed
+    first, after = len(old.samples), len(tone)
+    if isinstance(origin, Region):
+        first, after = round(origin.from_s * rate_hz), round(origin.to_s * rate_hz)
+    return spliced(old.samples, tone, first, after, rate_hz).samples
 
 
 def pitch_hz(request: RenderRequest) -> float:
-    """200–1,000 Hz, decided by view, caption, transcript and seed."""
+    """200–1,000 Hz, decided by view, caption, transcript, seed, and what it starts from."""
     words = f"{request.view}|{request.caption}|{request.transcript}|{request.seed}"
+    take = take_of(request.origin)
+    words += f"|{take}" if take else "|mix" if request.origin else ""
     return 200.0 + zlib.crc32(words.encode()) % 801

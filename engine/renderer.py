@@ -6,6 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from engine.audio import Samples
 from scene_schema.capabilities import Capabilities
 from scene_schema.rendering import RenderRequest
@@ -26,6 +29,17 @@ class Sound:
 
     samples: Samples
     rate_hz: int
+    latent: NDArray[np.float16] | None = None
+    """What it was decoded from, (C, T), for later renders to start from."""
+
+
+@dataclass(frozen=True)
+class Old:
+    """The take that a request's origin names: samples (L, channels) at the model's rate, and its latent
+    (C, T), where it was kept and is this model's."""
+
+    samples: Samples
+    latent: NDArray[np.float16] | None = None
 
 
 class Renderer(Protocol):
@@ -34,6 +48,7 @@ class Renderer(Protocol):
     capabilities: Capabilities
     device: str
 
-    def render(self, request: RenderRequest) -> Iterator[Progress | Sound]:
-        """Yields `Progress` after every step and one `Sound` at the end."""
+    def render(self, request: RenderRequest, old: Old | None = None) -> Iterator[Progress | Sound]:
+        """Yields `Progress` after every step and one `Sound` at the end. `old` comes where `request.origin`
+        names a take."""
         ...

@@ -40,8 +40,12 @@ def sway_sigmas(steps: int, sway: float = -1.0) -> Tensor:
     if sway == 0:
         even = torch.linspace(1.0, 1.0 / steps, steps, dtype=torch.float32)  # (steps,)
         return torch.cat((even, torch.zeros(1)))  # (steps + 1,)
-    t = torch.linspace(0.0, 1.0, steps + 1, dtype=torch.float32)  # (steps + 1,)
-    t = t + sway * (torch.cos(math.pi / 2 * t) - 1 + t)  # (steps + 1,)
+    return swayed(torch.linspace(0.0, 1.0, steps + 1, dtype=torch.float32), sway)
+
+
+def swayed(t: Tensor, sway: float) -> Tensor:
+    """The noise levels at times 0…1 of a schedule, 0 its beginning: float32, same shape."""
+    t = t + sway * (torch.cos(math.pi / 2 * t) - 1 + t)
     return 1 - t
 
 

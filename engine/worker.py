@@ -16,13 +16,14 @@ import sys
 import threading
 import time
 from collections import deque
+from collections.abc import Sequence
 
 import numpy as np
 import zmq
 from pydantic import BaseModel
 
 from engine import checkpoint
-from engine.renderer import Progress, Renderer, Sound
+from engine.renderer import Old, Progress, Renderer, Sound
 from scene_schema.envelope import Envelope, decode, encode, envelope_for
 from scene_schema.errors import Refused
 from scene_schema.messages import (
@@ -30,6 +31,7 @@ from scene_schema.messages import (
     CancelJob,
     Failure,
     RenderDone,
+    RenderDraft,
     RenderFailed,
     RenderProgress,
     RenderStopped,
@@ -37,7 +39,7 @@ from scene_schema.messages import (
     WorkerBroken,
     WorkerReady,
 )
-from scene_schema.rendering import RenderJob
+from scene_schema.rendering import OldTake, RenderJob
 
 log = logging.getLogger("stemscape.worker")
 
@@ -48,7 +50,7 @@ class Worker:
     def __init__(self, socket: zmq.Socket[bytes], renderer: Renderer) -> None:
         self._socket = socket
         self._renderer = renderer
-        self._waiting: deque[RenderJob] = deque()
+        self._waiting: deque[tuple[RenderJob, Old | None]] = deque()
         self._running = ""
         self._cancelled = False  # the running job
         self._stopping = False
@@ -58,13 +60,21 @@ class Worker:
         while not self._stopping:
             self._read(wait=not self._waiting)
             if self._waiting and not self._stopping:
-                self._work(self._waiting.popleft())
+                self._work(*self._waiting.popleft())
 
-    def _work(self, job: RenderJob) -> None:
+    def _work(self, job: RenderJob, old: Old | None) -> None:
         try:
-            self._render(job)
+            self._render(job, old)
         except Refused as refused:
             self._send("render.failed", RenderFailed(job=job.id, failure=Failure.of(refused)))
+        except MemoryError as error:
+            log.exception("job %s did not fit into memory", job.id)
+            failure = Failure(
+                code="out_of_memory",
+                message=str(error) or "this render does not fit into memory",
+                remedy="Make the scene shorter, close other programs, or serve a smaller model.",
+            )
+            self._send("render.failed", RenderFailed(job=job.id, failure=failure))
         except Exception:
             # the one place in this process where anything may be caught
             log.exception("job %s failed", job.id)
@@ -73,10 +83,12 @@ class Worker:
             )
             self._send("render.failed", RenderFailed(job=job.id, failure=failure))
 
-    def _render(self, job: RenderJob) -> None:
-        start_s = time.perf_counter()
+    def _render(self, job: RenderJob, old: Old | None) -> None:
         self._running, self._cancelled = job.id, False
-        events = self._renderer.render(job.request)
+        if job.draft_steps is not None:
+            self._draft(job, old)
+        start_s = time.perf_counter()
+        events = self._renderer.render(job.request, old)
         while not self._cancelled and not self._stopping:
             event = next(events)
             if isinstance(event, Progress):
@@ -88,16 +100,39 @@ class Worker:
                 return
         self._send("render.stopped", RenderStopped(job=job.id))
 
-    def _deliver(self, job: RenderJob, sound: Sound, rendered_s: float) -> None:
-        done = RenderDone(
+    def _draft(self, job: RenderJob, old: Old | None) -> None:
+        """The same sound in fewer steps, sent ahead. Its steps are told, its other stages are not."""
+        start_s = time.perf_counter()
+        for event in self._renderer.render(job.draft_request, old):
+            if isinstance(event, Sound):
+                self._deliver(job, event, time.perf_counter() - start_s, RenderDraft, "render.draft")
+            elif event.stage == "sampling":
+                progress = RenderProgress(job=job.id, stage="draft", step=event.step, steps=event.steps)
+                self._send("render.progress", progress)
+            self._read(wait=False)
+            if self._cancelled or self._stopping:
+                return
+
+    def _deliver(
+        self,
+        job: RenderJob,
+        sound: Sound,
+        rendered_s: float,
+        content: type[RenderDone] = RenderDone,
+        kind: str = "render.done",
+    ) -> None:
+        done = content(
             job=job.id,
             rate_hz=sound.rate_hz,
             channels=sound.samples.shape[1],
             length_samples=sound.samples.shape[0],
             rendered_s=rendered_s,
+            latent_channels=None if sound.latent is None else sound.latent.shape[0],
         )
-        samples = np.ascontiguousarray(sound.samples, dtype="<f4").tobytes()
-        self._send("render.done", done, samples)
+        frames = [np.ascontiguousarray(sound.samples, dtype="<f4").tobytes()]
+        if sound.latent is not None:
+            frames.append(np.ascontiguousarray(sound.latent, dtype="<f2").tobytes())
+        self._send(kind, done, *frames)
 
     def _read(self, *, wait: bool) -> None:
         """Takes in whatever has come; with `wait`, sleeps until something has."""
@@ -113,11 +148,11 @@ class Worker:
     def _take(self, message: Envelope) -> None:
         order = TO_WORKER[message.type].model_validate(message.content)
         if isinstance(order, RenderJob):
-            self._waiting.append(order)
+            self._waiting.append((order, _old(order.old, message.binary)))
         elif isinstance(order, StopEngine):
             self._stopping = True
         elif isinstance(order, CancelJob):
-            waiting = [job for job in self._waiting if job.id == order.job]
+            waiting = [one for one in self._waiting if one[0].id == order.job]
             if waiting:
                 self._waiting.remove(waiting[0])
                 self._send("render.stopped", RenderStopped(job=order.job))
@@ -126,6 +161,17 @@ class Worker:
 
     def _send(self, kind: str, content: BaseModel, *binary: bytes) -> None:
         self._socket.send_multipart(encode(envelope_for(kind, content, binary=binary)))
+
+
+def _old(told: OldTake | None, frames: Sequence[bytes]) -> Old | None:
+    """The take behind a job, out of its frames."""
+    if told is None:
+        return None
+    samples = np.frombuffer(frames[0], dtype="<f4").reshape(told.length_samples, told.channels)
+    latent = None
+    if told.latent_channels is not None:
+        latent = np.frombuffer(frames[1], dtype="<f2").reshape(told.latent_channels, -1)
+    return Old(samples.astype(np.float32), latent)
 
 
 def load(model: str, threads: int) -> Renderer:
@@ -139,6 +185,10 @@ def load(model: str, threads: int) -> Renderer:
         from engine.compact_renderer import CompactRenderer
 
         return CompactRenderer.load(found, threads=threads)
+    if found.architecture == checkpoint.PUBLISHED:
+        from engine.audiogen_renderer import AudioGenRenderer
+
+        return AudioGenRenderer.load(found, threads=threads)
     raise Refused("model_failed", f"this engine has no architecture '{found.architecture}'")
 
 

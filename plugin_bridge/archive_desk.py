@@ -14,6 +14,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from plugin_bridge import scene_archive
 from plugin_bridge.audio_store import Audio, AudioStore, DamagedAudio
 from plugin_bridge.commit_group import CommitGroup
@@ -120,7 +123,7 @@ class ArchiveDesk:
             return await asyncio.to_thread(self._write, archived, request, folder)
 
     def _write(self, archived: ArchivedScene, request: ExportScene, folder: Path | None) -> ExportParcel:
-        parts = scene_archive.pack(archived, self._read, software=self._software)
+        parts = scene_archive.pack(archived, self._read, self._read_latent, software=self._software)
         name = scene_archive.name_of(archived.newest)
         digest, size_bytes = hashlib.sha256(), 0
         for part in parts:
@@ -145,6 +148,10 @@ class ArchiveDesk:
             return self._audio.read(take.audio_sha256)
         except DamagedAudio as error:
             raise DamagedTake("", take.id) from error
+
+    def _read_latent(self, take: Take) -> NDArray[np.float16] | None:
+        assert take.latent_sha256 is not None
+        return self._audio.read_latent(take.audio_sha256, take.latent_sha256)
 
     # --- in ---------------------------------------------------------------------------------------------
 
@@ -198,6 +205,10 @@ class ArchiveDesk:
     def _keep_audio(self, archive: OpenArchive, held: list[str]) -> None:
         for take in {take.audio_sha256: take for take in archive.scene.takes}.values():
             held.append(self._audio.write(archive.audio(take)))
+        for take in archive.scene.takes:
+            latent = archive.latent(take)
+            if latent is not None:
+                self._audio.write_latent(take.audio_sha256, latent)
 
 
 def _joined(parts: Sequence[Part]) -> bytes:

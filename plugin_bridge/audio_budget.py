@@ -118,6 +118,9 @@ class AudioBudget:
             old = one.changed_s < self._started_s
             if _name(one).startswith(audio_store.LEFTOVER):
                 found.leftovers += [one] if old else []
+            elif one.path.endswith(audio_store.LATENT):  # goes with its sound
+                alone = old and not Path(one.path).with_suffix(".wav").exists()
+                found.leftovers += [one] if alone else []
             else:
                 found.sounds.append(one)
                 if old and not self._store.takes_of(_sound(one)):

@@ -1,4 +1,5 @@
-"""Stem audio by its own hash: float32 WAV files that are never changed once they are there.
+"""Stem audio by its own hash: float32 WAV files that are never changed once they are there. Beside some of
+them lies the latent that they were decoded from.
 
 A file is written beside its place, flushed to disk and renamed, so that a kill leaves a whole file or none.
 """
@@ -10,15 +11,17 @@ import os
 import tempfile
 import threading
 from collections import Counter, OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from plugin_bridge.latent_file import latent_bytes, latent_in
 from plugin_bridge.stored_files import note_use
 
 
@@ -26,6 +29,7 @@ class DamagedAudio(Exception):  # noqa: N818 - it names the thing found, as the 
     """The file is missing, unreadable, or holds other samples than its name says."""
 
 
+LATENT: Final = ".latent"  # the ending of what audio was decoded from, in a file beside it
 LEFTOVER: Final = ".writing-"  # how the name of a file begins that is not whole yet
 WARM_BYTES: Final = 64 * 2**20  # a scene's worth: eight stereo stems of 20 s at 48 kHz
 
@@ -85,12 +89,34 @@ class AudioStore:
             self.read(sha256)
         except DamagedAudio:
             try:
-                self._put(self.path(sha256), audio)
+                self._put(self.path(sha256), lambda file: _as_wav(file, audio))
             except BaseException:
                 self.release(sha256)
                 raise
             self._keep_warm(sha256, audio)
         return sha256
+
+    def write_latent(self, sha256: str, latent: NDArray[np.float16]) -> str:
+        """Keeps the latent (channels, frames) of audio that is held, beside it; returns the latent's sha256.
+
+        It comes and goes with the audio. Of two latents with the very same sound the first stays.
+        """
+        path = self.path(sha256).with_suffix(LATENT)
+        data = latent_bytes(latent)
+        with suppress(OSError):
+            there = path.read_bytes()
+            name = hashlib.sha256(there).hexdigest()
+            if latent_in(there, name) is not None:
+                return name
+        self._put(path, lambda file: file.write(data))
+        return hashlib.sha256(data).hexdigest()
+
+    def read_latent(self, sha256: str, latent_sha256: str) -> NDArray[np.float16] | None:
+        """The latent (channels, frames) beside audio; None where it is gone, damaged or another."""
+        try:
+            return latent_in(self.path(sha256).with_suffix(LATENT).read_bytes(), latent_sha256)
+        except OSError:
+            return None
 
     def release(self, sha256: str) -> None:
         """Who wrote this has brought it where it belongs."""
@@ -120,7 +146,10 @@ class AudioStore:
                 self._condemned.discard(sha256)
                 self._warm.pop(sha256, None)
                 path.replace(going)  # at once, where letting go of the bytes may take milliseconds
-            size_bytes = going.stat().st_size
+                latent = path.with_suffix(LATENT)
+                size_bytes = latent.stat().st_size if latent.exists() else 0
+                latent.unlink(missing_ok=True)
+            size_bytes += going.stat().st_size
             going.unlink()
         except OSError:  # gone already, or held open where that matters
             return 0
@@ -153,13 +182,13 @@ class AudioStore:
             while sum(one.samples.nbytes for _, one in self._warm.values()) > WARM_BYTES:
                 self._warm.popitem(last=False)
 
-    def _put(self, path: Path, audio: Audio) -> None:
+    def _put(self, path: Path, write: Callable[[BinaryIO], object]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=LEFTOVER, suffix=".wav")
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=LEFTOVER, suffix=path.suffix)
         temporary = Path(name)
         try:
             with os.fdopen(handle, "w+b") as file:
-                soundfile.write(file, audio.samples, audio.rate_hz, format="WAV", subtype="FLOAT")
+                write(file)
                 file.flush()
                 os.fsync(file.fileno())
                 size_bytes = file.tell()
@@ -170,6 +199,10 @@ class AudioStore:
         with self._lock:
             self.bytes_written += size_bytes
         _sync_folder(path.parent)
+
+
+def _as_wav(file: BinaryIO, audio: Audio) -> None:
+    soundfile.write(file, audio.samples, audio.rate_hz, format="WAV", subtype="FLOAT")
 
 
 def _stamp(path: Path) -> _Stamp | None:

@@ -28,13 +28,25 @@ from plugin_bridge.audio_store import AudioStore
 from plugin_bridge.commit_group import CommitGroup
 from plugin_bridge.config import BridgeConfig
 from plugin_bridge.delivery_files import DeliveryFiles
+from plugin_bridge.drafts import WithDrafts
 from plugin_bridge.guard import guarded
 from plugin_bridge.job_desk import JobDesk, Worker
+from plugin_bridge.origin_takes import check_origins
 from plugin_bridge.planner import Standing
 from plugin_bridge.scene_store import Kept, SceneStore, id_taken
 from scene_schema import messages
 from scene_schema.capabilities import Capabilities
-from scene_schema.edits import AddLayer, EditLayer, EditScene, MoveLayer, RemoveLayer, apply
+from scene_schema.edits import (
+    EDITS,
+    AddLayer,
+    ComposeScene,
+    EditLayer,
+    EditScene,
+    ExtendScene,
+    MoveLayer,
+    RemoveLayer,
+    apply,
+)
 from scene_schema.envelope import PROTOCOL_VERSION, Envelope, envelope_for
 from scene_schema.errors import Finding, Refused, shown
 from scene_schema.messages import ERROR, Accepted, Failure, WorkerStatus, read_request
@@ -70,6 +82,7 @@ class _Change:
     render: bool
     content_of: int | None = None
     redo: int | None = None
+    draft: bool = False
     arrived: Arrived | None = None  # where it comes with a history and takes of its own
 
 
@@ -208,7 +221,7 @@ class Bridge:
                 return _Answer(messages.SceneList(scenes=self._store.revisions()))
             case messages.CreateScene() | EditScene() | EditLayer():
                 return _Answer(await self._once(message, caller, request, self._revise))
-            case AddLayer() | RemoveLayer() | MoveLayer():
+            case AddLayer() | RemoveLayer() | MoveLayer() | ExtendScene() | ComposeScene():
                 return _Answer(await self._once(message, caller, request, self._revise))
             case messages.UndoScene() | messages.RedoScene():
                 return _Answer(await self._once(message, caller, request, self._revise))
@@ -325,7 +338,7 @@ class Bridge:
         elif resounding:
             standings = [one for one in self._standing(after) if one.layer.id in resounding]
         stale = [one.layer.id for one in standings if one.stem != "fresh"]
-        wanted = planner.to_render(after, self._model, standings) if change.render else []
+        wanted = self._to_render(after, standings) if change.render else []
 
         kept = self._store.keep(  # refusals come before this line, announcements after it
             after,
@@ -351,7 +364,7 @@ class Bridge:
             if layer not in _ids(after) or (layer in resounding and layer not in renewed)
         ]
         self._jobs.supersede(after.id, unwanted)
-        jobs = self._jobs.submit(after.id, kept.revision, wanted, message.id, caller.name)
+        jobs = self._jobs.submit(after.id, kept.revision, wanted, message.id, caller.name, draft=change.draft)
         return _accepted(kept, jobs)
 
     def _changed(self, request: Strict) -> _Change:
@@ -367,9 +380,10 @@ class Bridge:
             walk = undo.undo if isinstance(request, messages.UndoScene) else undo.redo
             step = walk(newest, partial(self._store.get, request.scene))
             return _Change(newest.scene, step.scene, request.render, step.content_of, step.redo)
-        assert isinstance(request, EditScene | EditLayer | AddLayer | RemoveLayer | MoveLayer)
+        assert isinstance(request, EDITS)
         before = self._store.get_base(request.scene, request.base_revision).scene
-        return _Change(before, apply(before, request), request.render)
+        after = apply(before, request, self._store.stems(request.scene))
+        return _Change(before, after, request.render, draft=request.draft)
 
     async def _import(self, message: Envelope, caller: Caller, request: Strict) -> Accepted:
         assert isinstance(request, messages.ImportScene)
@@ -380,7 +394,7 @@ class Bridge:
                 if not request.replace:
                     raise _scene_exists(scene.id)
                 before = self._store.get(scene.id).scene
-            change = _Change(before, scene, request.render, arrived.content_of, arrived.redo, arrived)
+            change = _Change(before, scene, request.render, arrived.content_of, arrived.redo, arrived=arrived)
             accepted = await self._make(message, caller, request, change)
         self._budget.grew()
         return accepted
@@ -407,9 +421,11 @@ class Bridge:
         if request.layers is not None:
             chosen = [kept.scene.layer(layer).id for layer in request.layers]
         standings = [one for one in self._standing(kept.scene) if one.layer.id in chosen]
-        wanted = planner.to_render(kept.scene, self._model, standings)
+        wanted = self._to_render(kept.scene, standings)
         stale = [one.layer.id for one in standings if one.stem != "fresh"]
-        jobs = self._jobs.submit(kept.scene.id, kept.revision, wanted, message.id, caller.name)
+        jobs = self._jobs.submit(
+            kept.scene.id, kept.revision, wanted, message.id, caller.name, draft=request.draft
+        )
         return Accepted(scene=kept.scene.id, revision=kept.revision, stale=stale, jobs=jobs)
 
     # --- delivery ---------------------------------------------------------------------------------------
@@ -417,30 +433,26 @@ class Bridge:
     async def _deliver(self, request: messages.DeliverScene) -> _Answer:
         await self._disk.durable()
         kept = self._store.get(request.scene)
+        standings = self._standing(kept.scene)
+        drafts = self._jobs.drafts.of(standings, request.scene) if request.drafts else []
+        sounds = WithDrafts(drafts, self._audio)
         order = delivery.order_for(
             request,
             kept,
-            self._standing(kept.scene),
-            self._store.take,
+            sounds.standings(standings),
+            lambda take: sounds.take(take) or self._store.take(take),
             self._model,
+            drafts=sounds.ids,
             software=f"Stemscape {self._version}",
             limit_bytes=self._config.delivery_bytes,
         )
         folder = None if request.folder is None else self.access.folder(request.folder)
-        async with self._reading_takes(take.id for take in order.takes.values()), self._deliveries:
-            try:
-                if request.hand_off == "frames":
-                    parcel = await asyncio.to_thread(delivery.pack, order, self._audio)
-                else:
-                    parcel = await asyncio.to_thread(delivery.write, order, self._audio, self._files, folder)
-            except delivery.DamagedTake as damaged:
-                log.error("%s", damaged)
-                self._store.forget_take(damaged.take)
-                raise Refused(
-                    "not_rendered",
-                    f"the stored audio of layer '{damaged.layer}' is damaged",
-                    remedy=f"Send scene.render for '{request.scene}': it makes the same sound again.",
-                ) from damaged
+        reading = self._reading_takes(take.id for take in order.takes.values())
+        async with reading, self._deliveries, self._finding_damage(request.scene):
+            if request.hand_off == "frames":
+                parcel = await asyncio.to_thread(delivery.pack, order, sounds)
+            else:
+                parcel = await asyncio.to_thread(delivery.write, order, sounds, self._files, folder)
         self._budget.grew()
         return _Answer(parcel.delivery, parcel.frames)
 
@@ -454,6 +466,21 @@ class Bridge:
         finally:
             self._reading -= reading
 
+    @asynccontextmanager
+    async def _finding_damage(self, scene: str) -> AsyncIterator[None]:
+        """A take whose audio is damaged is forgotten, so that it can be rendered again: `not_rendered`."""
+        try:
+            yield
+        except delivery.DamagedTake as damaged:
+            log.error("%s", damaged)
+            self._store.forget_take(damaged.take)
+            whose = f"layer '{damaged.layer}'" if damaged.layer else f"scene '{scene}'"
+            raise Refused(
+                "not_rendered",
+                f"the stored audio of {whose} is damaged",
+                remedy=f"Send scene.render for '{scene}', which makes the same sound again; then ask again.",
+            ) from damaged
+
     def _takes_in_use(self) -> set[str]:
         return self._jobs.takes() | set(self._reading)
 
@@ -466,21 +493,17 @@ class Bridge:
     async def _export(self, request: messages.ExportScene) -> _Answer:
         await self._disk.durable()
         folder = None if request.folder is None else self.access.folder(request.folder)
-        async with self._deliveries:
-            try:
-                parcel = await self._archives.export(request, folder)
-            except delivery.DamagedTake as damaged:
-                log.error("%s", damaged)
-                self._store.forget_take(damaged.take)
-                raise Refused(
-                    "not_rendered",
-                    f"stored audio of scene '{request.scene}' is damaged",
-                    remedy=f"Send scene.render for '{request.scene}', then export it again.",
-                ) from damaged
+        async with self._deliveries, self._finding_damage(request.scene):
+            parcel = await self._archives.export(request, folder)
         self._budget.grew()
         return _Answer(parcel.exported, parcel.frames)
 
     # --- inside -----------------------------------------------------------------------------------------
+
+    def _to_render(self, scene: Scene, standings: Iterable[Standing]) -> list[Standing]:
+        wanted = planner.to_render(scene, self._model, standings)
+        check_origins(scene, wanted, self._store.takes, self._store.take, self._model)
+        return wanted
 
     def _standing(self, scene: Scene) -> list[Standing]:
         return planner.standing(scene, self._model, self._store.takes, self._store.stems(scene.id))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from pydantic import BaseModel
 
@@ -16,7 +16,7 @@ from engine.cut import Cut, bar_s, cut_of, place_in
 from engine.deliver import MIX, Delivered, File, Form, Stem
 from engine.file_tags import FileTags, Marker
 from engine.loudness import Loudness
-from plugin_bridge.audio_store import AudioStore, DamagedAudio
+from plugin_bridge.audio_store import Audio, DamagedAudio
 from plugin_bridge.delivery_files import DeliveryFiles, Receipt
 from plugin_bridge.planner import Standing
 from plugin_bridge.scene_store import Kept
@@ -40,6 +40,12 @@ class DamagedTake(Exception):  # noqa: N818 - it names the thing found
         self.take = take
 
 
+class Sounds(Protocol):
+    """Audio by its hash: see `AudioStore`."""
+
+    def read(self, sha256: str) -> Audio: ...
+
+
 @dataclass(frozen=True)
 class Order:
     """All that a delivery depends on; made at once, so that edits meanwhile do not mix into it."""
@@ -52,6 +58,7 @@ class Order:
     cut: Cut
     model: Capabilities
     software: str
+    drafts: Collection[str] = ()  # ids of those of the takes that are none
 
     @property
     def generated_by(self) -> str:
@@ -84,6 +91,7 @@ def order_for(
     *,
     software: str,
     limit_bytes: int,
+    drafts: Collection[str] = (),
 ) -> Order:
     """What a request asks for.
 
@@ -116,10 +124,10 @@ def order_for(
             remedy="Ask for a lower rate, fewer bits, one channel, or a few layers at a time.",
         )
     takes = {one.layer.id: take(one.take) for one in standings if one.take is not None}
-    return Order(request, kept, standings, takes, form, cut, model, software)
+    return Order(request, kept, standings, takes, form, cut, model, software, drafts)
 
 
-def pack(order: Order, audio: AudioStore) -> Parcel:
+def pack(order: Order, audio: Sounds) -> Parcel:
     """Files as binary frames. Seconds of work for long scenes: run it in a thread. Raises `DamagedTake`."""
     items = _items(order)
     delivered = _made(order, items, audio)
@@ -132,7 +140,7 @@ def pack(order: Order, audio: AudioStore) -> Parcel:
     return Parcel(_delivery(order, heads, receipts), frames)
 
 
-def write(order: Order, audio: AudioStore, files: DeliveryFiles, folder: Path | None) -> Parcel:
+def write(order: Order, audio: Sounds, files: DeliveryFiles, folder: Path | None) -> Parcel:
     """Files on disk with their sidecar, in the engine's own folder where none is given. Run it in a thread.
 
     What is there already from before is not made again. Raises `DamagedTake`, `OSError`.
@@ -280,7 +288,7 @@ def _name(order: Order, item: _Item, *, own: bool) -> str:
 # --- what comes out -----------------------------------------------------------------------------------------
 
 
-def _made(order: Order, items: Sequence[_Item], audio: AudioStore) -> Delivered:
+def _made(order: Order, items: Sequence[_Item], audio: Sounds) -> Delivered:
     """The files of these items, in their order. Reads no more audio than they need."""
     tags = {item.layer: item.tags for item in items}
     audible = {layer.id for layer in order.kept.scene.audible()}
@@ -299,7 +307,7 @@ def _made(order: Order, items: Sequence[_Item], audio: AudioStore) -> Delivered:
     )
 
 
-def _stem(one: Standing, take: Take, audio: AudioStore, audible: bool, tags: FileTags | None) -> Stem:
+def _stem(one: Standing, take: Take, audio: Sounds, audible: bool, tags: FileTags | None) -> Stem:
     try:
         sound = audio.read(take.audio_sha256)
     except DamagedAudio as error:
@@ -352,16 +360,19 @@ def _head(order: Order, item: _Item, receipt: Receipt) -> DeliveredFile:
         peak_db=receipt.peak_db,
         sha256=receipt.sha256,
     )
+    audible = {layer.id for layer in order.kept.scene.audible()}
     if item.layer is None:
-        return head
+        heard = [one.take for one in order.standings if one.layer.id in audible]
+        return head.model_copy(update={"draft": any(take in order.drafts for take in heard)})
     (one,) = (one for one in order.standings if one.layer.id == item.layer)
     request = order.takes[item.layer].request
-    audible = {layer.id for layer in order.kept.scene.audible()}
+    draft = one.take in order.drafts
     return head.model_copy(
         update={
             "layer": item.layer,
             "take": one.take,
-            "stale": one.stem == "stale",
+            "stale": one.stem == "stale" and not draft,
+            "draft": draft,
             "view": request.view,
             "caption": request.caption,
             "transcript": request.transcript,

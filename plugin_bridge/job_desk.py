@@ -9,11 +9,12 @@ import asyncio
 import logging
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from itertools import islice
 from typing import Any, Final, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from engine.audio import peak_db, rms_db
@@ -22,7 +23,9 @@ from plugin_bridge import planner
 from plugin_bridge.access import Caller
 from plugin_bridge.audio_store import Audio, AudioStore
 from plugin_bridge.config import BridgeConfig
+from plugin_bridge.drafts import Draft, Drafts
 from plugin_bridge.guard import guarded
+from plugin_bridge.origin_takes import job_with_old
 from plugin_bridge.planner import Standing
 from plugin_bridge.render_pace import RenderPace
 from plugin_bridge.render_queue import Decision, RenderQueue
@@ -30,13 +33,16 @@ from plugin_bridge.scene_store import SceneStore
 from scene_schema.capabilities import Capabilities
 from scene_schema.envelope import Envelope, envelope_for
 from scene_schema.errors import Refused, shown
+from scene_schema.identity import identity
 from scene_schema.job_states import FINAL, State, check_move
 from scene_schema.messages import (
     FROM_WORKER,
     CancelJob,
+    DraftReady,
     Failure,
     JobStatus,
     RenderDone,
+    RenderDraft,
     RenderFailed,
     RenderProgress,
     RenderStopped,
@@ -44,7 +50,8 @@ from scene_schema.messages import (
     WorkerBroken,
     WorkerStatus,
 )
-from scene_schema.rendering import RenderJob, Take
+from scene_schema.origin import take_of
+from scene_schema.rendering import RenderJob, RenderRequest, Take
 
 log = logging.getLogger("stemscape.bridge")
 
@@ -67,7 +74,11 @@ class Worker(Protocol):
 
 
 class JobDesk:
-    """All jobs of a bridge. To be used from the event loop's thread only."""
+    """All jobs of a bridge. To be used from the event loop's thread only.
+
+    Attributes:
+        drafts: of the jobs on their way.
+    """
 
     def __init__(
         self,
@@ -89,6 +100,7 @@ class JobDesk:
         self._announce = announce
         self._clock = clock
         self._queue = RenderQueue()
+        self.drafts = Drafts()
         self._pace = RenderPace()
         self._statuses: dict[str, JobStatus] = {}  # jobs on their way
         self._finished: OrderedDict[str, JobStatus] = OrderedDict()
@@ -98,19 +110,28 @@ class JobDesk:
         self._broken: Failure | None = None  # why there will be no worker
         self._tasks: set[asyncio.Task[None]] = set()
         self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._fetching: set[str] = set()  # jobs whose old take is being read
 
     # --- what clients ask -------------------------------------------------------------------------------
 
     def submit(
-        self, scene: str, revision: int, wanted: Sequence[Standing], cause: str, owner: str
+        self,
+        scene: str,
+        revision: int,
+        wanted: Sequence[Standing],
+        cause: str,
+        owner: str,
+        draft: bool = False,
     ) -> list[JobStatus]:
         """Jobs that will make these layers fresh; ones on their way already are returned, not doubled, and
-        get `owner` for one more."""
+        get `owner` for one more. With `draft` a draft comes first, where there is time for one."""
         taken: list[str] = []
         for one in wanted:
             job = RenderJob(
                 id=uuid.uuid4().hex, scene=scene, layer=one.layer.id, revision=revision, request=one.request
             )
+            if draft and (self._model.draft_steps or one.request.steps) < one.request.steps:
+                job = job.model_copy(update={"draft_steps": self._model.draft_steps})
             kept, decision = self._queue.submit(job)
             self._carry_out(decision)
             if kept is job:
@@ -176,8 +197,9 @@ class JobDesk:
         return [self._seen(self._statuses[job.id], outlook) for job in self._queue.jobs()]
 
     def takes(self) -> set[str]:
-        """The takes that jobs on their way make or wait for."""
-        return {job.take for job in self._queue.jobs()}
+        """The takes that jobs on their way make, wait for or start from."""
+        jobs = self._queue.jobs()
+        return {job.take for job in jobs} | {take for job in jobs if (take := take_of(job.request.origin))}
 
     async def close(self) -> None:
         """Ends every job; takes that are being written are still kept."""
@@ -207,6 +229,8 @@ class JobDesk:
         content = FROM_WORKER[message.type].model_validate(message.content)
         if isinstance(content, RenderProgress):
             self._progress(content)
+        elif isinstance(content, RenderDraft):
+            self._drafted(content, message.binary)
         elif isinstance(content, RenderDone):
             self._rendered(content, message.binary)
         elif isinstance(content, RenderFailed):
@@ -232,14 +256,43 @@ class JobDesk:
             self._step_told_s = now_s
             self._tell(progress.job)
 
+    def _drafted(self, done: RenderDraft, binary: tuple[bytes, ...]) -> None:
+        if (job := self._on_its_way(done.job)) is not None:
+            self._begin(self._keep_draft(job, done, binary))
+
+    async def _keep_draft(self, job: RenderJob, done: RenderDraft, binary: tuple[bytes, ...]) -> None:
+        said = await guarded(
+            self._causes[job.id],
+            asyncio.to_thread(_take_of, self._model, job.draft_request, done, binary),
+        )
+        if isinstance(said, Failure):  # the stem is still on its way
+            log.error("the draft of job %s cannot be used: %s", job.id, said.message)
+            return
+        if self._on_its_way(job.id) is None:  # it was stopped or had its stem meanwhile
+            return
+        take, audio, _ = said
+        self.drafts.put(Draft(job, take, audio))
+        ready = DraftReady(scene=job.scene, layer=job.layer, revision=job.revision, job=job.id, draft=take)
+        self._announce(f"scene.{job.scene}", "event.draft", ready, self._causes[job.id])
+
+    def _on_its_way(self, job_id: str) -> RenderJob | None:
+        """The job, if it renders or delivers and nobody stopped it."""
+        running = self._queue.running
+        if running is not None and running.job.id == job_id and running.ending is None:
+            return running.job
+        return self._queue.delivering.get(job_id)
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
     def _rendered(self, done: RenderDone, binary: tuple[bytes, ...]) -> None:
         self._carry_out(self._queue.rendered(done.job))
         job = self._queue.delivering.get(done.job)
         if job is not None:  # otherwise it was being stopped, and stays so
             self._pace.add(done.rendered_s, job.request.duration_s)
-            task = asyncio.get_running_loop().create_task(self._deliver(job, done, binary))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._begin(self._deliver(job, done, binary))
 
     async def _deliver(self, job: RenderJob, done: RenderDone, binary: tuple[bytes, ...]) -> None:
         take = await guarded(self._causes[job.id], self._keep(job, done, binary))
@@ -288,15 +341,38 @@ class JobDesk:
 
     def _start(self) -> None:
         running = self._queue.running
-        if running is None or running.sent:
+        if running is None or running.sent or running.job.id in self._fetching:
             return
         state = self._worker.status.state
-        if state == "ready":
-            self._worker.send(envelope_for("render", running.job))
-            self._queue.sent()
-            self._move(running.job.id, "running")
+        if state == "ready" and (take := take_of(running.job.request.origin)):
+            self._fetching.add(running.job.id)
+            self._begin(self._send_with_old(running.job, take))
+        elif state == "ready":
+            self._send(running.job)
         elif state != "rendering" and self._statuses[running.job.id].state == "queued":
             self._move(running.job.id, "loading")
+
+    def _send(self, job: RenderJob, frames: tuple[bytes, ...] = ()) -> None:
+        if self._queue.waiting:  # a draft costs those that wait behind it
+            job = job.model_copy(update={"draft_steps": None})
+        self._worker.send(envelope_for("render", job, binary=frames))
+        self._queue.sent()
+        self._move(job.id, "running")
+
+    async def _send_with_old(self, job: RenderJob, take: str) -> None:
+        """Brings the worker the job and the take that it starts from; reading that holds nobody up."""
+        found = await guarded(self._causes[job.id], self._fetch(job, take))
+        self._fetching.discard(job.id)
+        running = self._queue.running
+        if running is not None and running.job is job and not running.sent:  # it may have ended meanwhile
+            if isinstance(found, Failure):
+                self._carry_out(self._queue.gave_up(job.id), error=found)
+            elif self._worker.status.state == "ready":
+                self._send(*found)
+        self._pump()
+
+    async def _fetch(self, job: RenderJob, take: str) -> tuple[RenderJob, tuple[bytes, ...]]:
+        return await asyncio.to_thread(job_with_old, job, self._store.take(take), self._audio, self._model)
 
     def _carry_out(
         self, decision: Decision, *, error: Failure | None = None, take: str | None = None
@@ -309,6 +385,7 @@ class JobDesk:
                 fields = {"stage": "", "step": 0, "steps": 0}
             self._move(move.job, move.state, **fields)
         if decision.stop is not None:
+            self.drafts.drop(decision.stop)
             self._worker.send(envelope_for("cancel", CancelJob(job=decision.stop)))
             self._timers[decision.stop] = asyncio.get_running_loop().call_later(
                 self._config.cancel_s, self._worker_hangs, decision.stop
@@ -322,6 +399,8 @@ class JobDesk:
         status = self._statuses[job_id]
         check_move(status.state, state)
         self._statuses[job_id] = status.model_copy(update={"state": state, **fields})
+        if state in FINAL or state == "queued":
+            self.drafts.drop(job_id)
         self._tell(job_id)
         if state in FINAL:
             self._finished[job_id] = self._statuses.pop(job_id)
@@ -387,7 +466,22 @@ def _write(
     store: AudioStore, model: Capabilities, job: RenderJob, done: RenderDone, binary: tuple[bytes, ...]
 ) -> Take:
     """Checks a render and writes its audio. Runs in a thread. Raises `Refused` (`internal`)."""
-    expected = (round(job.request.duration_s * model.rate_hz), model.channels, model.rate_hz)
+    take, audio, latent = _take_of(model, job.request, done, binary)
+    store.write(audio)
+    if latent is None:
+        return take
+    try:
+        return take.model_copy(update={"latent_sha256": store.write_latent(take.audio_sha256, latent)})
+    except BaseException:
+        store.release(take.audio_sha256)
+        raise
+
+
+def _take_of(
+    model: Capabilities, request: RenderRequest, done: RenderDone, binary: tuple[bytes, ...]
+) -> tuple[Take, Audio, NDArray[np.float16] | None]:
+    """What a render is, once it is checked. Runs in a thread. Raises `Refused` (`internal`)."""
+    expected = (round(request.duration_s * model.rate_hz), model.channels, model.rate_hz)
     came = (done.length_samples, done.channels, done.rate_hz)
     size_bytes = len(binary[0]) if binary else 0
     if came != expected or size_bytes != 4 * done.length_samples * done.channels:
@@ -395,12 +489,20 @@ def _write(
     samples = np.frombuffer(binary[0], dtype="<f4").reshape(done.length_samples, done.channels)
     if not np.isfinite(samples).all():
         raise _not_sane("there are samples that are not numbers")
+    latent = None
+    if done.latent_channels is not None:
+        if len(binary) < 2 or done.latent_channels < 1 or len(binary[1]) % (2 * done.latent_channels):
+            raise _not_sane(f"a latent of {done.latent_channels} channels came in other bytes")
+        latent = np.frombuffer(binary[1], dtype="<f2").reshape(done.latent_channels, -1)
+        if not np.isfinite(latent).all():
+            raise _not_sane("its latent has numbers that are none")
     samples = samples.astype(np.float32, copy=False)
     loudness = measure(samples, done.rate_hz)  # here once, so that no delivery of the whole take waits for it
-    return Take(
-        id=job.take,
-        request=job.request,
-        audio_sha256=store.write(Audio(samples, done.rate_hz)),
+    audio = Audio(samples, done.rate_hz)
+    take = Take(
+        id=identity(request),
+        request=request,
+        audio_sha256=audio.sha256,
         rate_hz=done.rate_hz,
         channels=done.channels,
         length_samples=done.length_samples,
@@ -410,6 +512,7 @@ def _write(
         loudness_lufs=loudness.integrated_lufs,
         true_peak_db=loudness.true_peak_db,
     )
+    return take, audio, latent
 
 
 def _not_sane(what: str) -> Refused:

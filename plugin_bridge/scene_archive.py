@@ -1,8 +1,9 @@
 """A scene with its history, takes and audio as one file, and back. Knows no store, no folder and no socket.
 
-A plain ZIP (`plain_zip`) of `manifest.json`, `revisions.jsonl` and `takes.jsonl`, one JSON value a line, and
-`audio/<sha256>.wav`, floats. The manifest has size and SHA-256 of all others. The same scene gives the same
-bytes on any day. What is read is data and nothing else: no name in it is ever used as a path.
+A plain ZIP (`plain_zip`) of `manifest.json`, `revisions.jsonl` and `takes.jsonl`, one JSON value a line,
+`audio/<sha256>.wav`, floats, and `latents/<sha256>.latent` where they were kept. The manifest has size and
+SHA-256 of all others. The same scene gives the same bytes on any day. What is read is data and nothing else:
+no name in it is ever used as a path.
 """
 
 from __future__ import annotations
@@ -18,11 +19,13 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ValidationError
 
 from engine.wav_chunks import chunk, fmt
 from plugin_bridge import plain_zip
 from plugin_bridge.audio_store import Audio
+from plugin_bridge.latent_file import latent_bytes, latent_in
 from plugin_bridge.pause import pause
 from plugin_bridge.plain_zip import Entry, Part
 from plugin_bridge.scene_store import Kept
@@ -40,6 +43,7 @@ MANIFEST: Final = "manifest.json"
 REVISIONS: Final = "revisions.jsonl"
 TAKES: Final = "takes.jsonl"
 AUDIO: Final = "audio/"
+LATENTS: Final = "latents/"
 
 _MANIFEST_BYTES: Final = 2**20  # twice what it has with `limits.ARCHIVE_TAKES`
 _LEVEL_DB: Final = 1_000.0  # floats reach neither so high nor so low
@@ -75,13 +79,26 @@ class _Line(Strict):
 # --- writing ------------------------------------------------------------------------------------------------
 
 
-def pack(archived: ArchivedScene, read_audio: Callable[[Take], Audio], *, software: str) -> list[Part]:
+def pack(
+    archived: ArchivedScene,
+    read_audio: Callable[[Take], Audio],
+    read_latent: Callable[[Take], NDArray[np.float16] | None],
+    *,
+    software: str,
+) -> list[Part]:
     """The archive's bytes in parts. Seconds of work for long histories: run it in a thread.
 
-    `read_audio` may raise what it likes. Raises `Refused` (`too_large`) over `limits.ARCHIVE_BYTES`.
+    A take whose latent is gone goes without. `read_audio` may raise what it likes. Raises `Refused`
+    (`too_large`) over `limits.ARCHIVE_BYTES`.
     """
-    check_size(archived.takes)
-    takes = sorted(archived.takes, key=lambda take: take.id)
+    latents: dict[str, bytes] = {}
+    takes = []
+    for take in sorted(archived.takes, key=lambda take: take.id):
+        latent = None if take.latent_sha256 is None else read_latent(take)
+        if latent is not None and take.latent_sha256 is not None:
+            latents[take.latent_sha256] = latent_bytes(latent)
+        takes.append(take if latent is not None else take.model_copy(update={"latent_sha256": None}))
+    check_size(takes, latents_bytes=sum(map(len, latents.values())))
     sounds = {take.audio_sha256: take for take in takes}
     head: dict[str, Any] = {"stems": dict(sorted(archived.stems.items()))}
     entries: list[tuple[str, list[Part]]] = [
@@ -91,6 +108,7 @@ def pack(archived: ArchivedScene, read_audio: Callable[[Take], Audio], *, softwa
     for sha256, take in sorted(sounds.items()):
         samples = np.ascontiguousarray(read_audio(take).samples, dtype="<f4")
         entries.append((f"{AUDIO}{sha256}.wav", [wav_head(take), samples.data.cast("B")]))
+    entries += [(f"{LATENTS}{sha256}.latent", [data]) for sha256, data in sorted(latents.items())]
     manifest = {
         "format": FORMAT,
         "version": VERSION,
@@ -109,10 +127,10 @@ def name_of(newest: Kept) -> str:
     return f"{newest.scene.id}-r{newest.revision}{SUFFIX}"
 
 
-def check_size(takes: Iterable[Take]) -> None:
+def check_size(takes: Iterable[Take], *, latents_bytes: int = 0) -> None:
     """Raises `Refused` (`too_large`) where so many takes, or their audio, would not be read again."""
     sounds = {take.audio_sha256: 4 * take.length_samples * take.channels for take in takes}
-    size_bytes = sum(sounds.values())
+    size_bytes = sum(sounds.values()) + latents_bytes
     if size_bytes > limits.ARCHIVE_BYTES or len(sounds) > limits.ARCHIVE_TAKES:
         raise Refused(
             "too_large",
@@ -173,6 +191,7 @@ class OpenArchive:
         self._file: BinaryIO = io.BytesIO(source) if isinstance(source, bytes) else _opened(source)
         try:
             self._sounds: dict[str, Entry] = {}
+            self._latents: dict[str, Entry] = {}
             self.scene = self._read(sha256)
         except BaseException:
             self._file.close()
@@ -195,6 +214,15 @@ class OpenArchive:
             raise _malformed(f"the audio of take {shown(take.id)} has samples that are not numbers")
         return audio
 
+    def latent(self, take: Take) -> NDArray[np.float16] | None:
+        """A take's latent (channels, frames), if it came with one. Raises `Refused` (`malformed`)."""
+        if take.latent_sha256 is None:
+            return None
+        latent = latent_in(plain_zip.read(self._file, self._latents[take.latent_sha256]), take.latent_sha256)
+        if latent is None:
+            raise _malformed(f"the latent of take {shown(take.id)} is damaged, or another one")
+        return latent
+
     def _read(self, sha256: str | None) -> ArchivedScene:
         size_bytes = self._file.seek(0, os.SEEK_END)
         if size_bytes > limits.ARCHIVE_BYTES + 2**26:  # the texts come on top of the sounds
@@ -205,13 +233,14 @@ class OpenArchive:
             )
         if sha256 is not None and _hash_of(self._file) != sha256:
             raise _malformed("it does not have the sha256 that was sent with it")
-        entries = plain_zip.entries_of(self._file, size_bytes, most=limits.ARCHIVE_TAKES + 3)
+        entries = plain_zip.entries_of(self._file, size_bytes, most=2 * limits.ARCHIVE_TAKES + 3)
         names = [entry.name for entry in entries]
-        sounds = names[3:]
-        if names[:3] != [MANIFEST, REVISIONS, TAKES] or sounds != sorted(set(sounds)):
+        behind = names[3:]
+        if names[:3] != [MANIFEST, REVISIONS, TAKES] or behind != sorted(set(behind)):
             raise _malformed("it holds other files than a scene's, or in another order")
-        self._sounds = {entry.name.removeprefix(AUDIO).removesuffix(".wav"): entry for entry in entries[3:]}
-        if sounds != [f"{AUDIO}{one}.wav" for one in self._sounds]:
+        self._sounds = _named(entries[3:], AUDIO, ".wav")
+        self._latents = _named(entries[3:], LATENTS, ".latent")
+        if len(behind) != len(self._sounds) + len(self._latents):
             raise _malformed("it holds other files than a scene's")
         manifest = self._check_manifest(entries)
         revisions = self._revisions(entries[1])
@@ -230,8 +259,11 @@ class OpenArchive:
             raise _malformed("it holds one take twice")
         if {take.audio_sha256 for take in takes} != set(self._sounds):
             raise _malformed("takes and audio do not belong together")
+        if {take.latent_sha256 for take in takes} - {None} != set(self._latents):
+            raise _malformed("takes and latents do not belong together")
         for take in takes:
             self.audio(take)
+            self.latent(take)
         return archived
 
     def _check_manifest(self, entries: Sequence[Entry]) -> dict[str, Any]:
@@ -276,6 +308,15 @@ class OpenArchive:
                 raise _malformed(f"its entry {entry.name!r} has a line that is too long or does not end")
             yield line
             pause()  # thousands of these hold up nobody
+
+
+def _named(entries: Sequence[Entry], folder: str, ending: str) -> dict[str, Entry]:
+    """Entries in a folder of the archive, by what their names say."""
+    return {
+        entry.name.removeprefix(folder).removesuffix(ending): entry
+        for entry in entries
+        if entry.name.startswith(folder) and entry.name.endswith(ending)
+    }
 
 
 def _opened(path: Path) -> BinaryIO:

@@ -14,6 +14,7 @@ from plugin_bridge.planner import HEARD_OF_SCENE
 from plugin_bridge.scene_store import SceneStore
 from scene_schema.capabilities import Capabilities
 from scene_schema.identity import identity
+from scene_schema.origin import take_of
 from scene_schema.rendering import request_for
 from scene_schema.scene import Scene
 
@@ -29,7 +30,7 @@ class AskedTakes:
         self._of_layer: dict[str, str] = {}
 
     def by(self, scene: Scene) -> frozenset[str]:
-        """The takes that make every layer of the next revision fresh."""
+        """The takes that make every layer of the next revision fresh, and those that they start from."""
         before = self._scene
         same = before is not None and all(
             getattr(before, name) == getattr(scene, name) for name in HEARD_OF_SCENE
@@ -42,7 +43,8 @@ class AskedTakes:
             for layer in scene.layers
         }
         self._scene = scene
-        return frozenset(self._of_layer.values())
+        origins = {take_of(layer.origin) for layer in scene.layers} - {None}
+        return frozenset(self._of_layer.values()) | frozenset(take for take in origins if take)
 
 
 class _Window:

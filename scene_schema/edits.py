@@ -5,21 +5,42 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from scene_schema.errors import Finding, Refused, shown
-from scene_schema.scene import KEEPING, MIXING, SOUNDING, Layer, Scene, Slug, Strict, check_scene
+from scene_schema.origin import Continuation, Mix, Part, take_of
+from scene_schema.scene import (
+    KEEPING,
+    MIXING,
+    SOUNDING,
+    SPOKEN,
+    DurationS,
+    Layer,
+    Scene,
+    Seed,
+    Slug,
+    Strict,
+    check_scene,
+)
 
 
 class _Edit(Strict):
-    """What all edits share: the scene, the revision they start from (None: the newest), and whether the
-    stems that they make stale are rendered at once."""
+    """What all edits share: the scene, the revision they start from (None: the newest), whether the
+    stems that they make stale are rendered at once, and whether a draft is to come before (`DraftReady`)."""
 
     scene: Slug
     base_revision: int | None = None
     render: bool = True
+    draft: bool = False
+
+    @model_serializer(mode="wrap")
+    def _without_draft(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # An edit in the journal from before there were drafts is the same edit when it is sent again.
+        data: dict[str, Any] = write(self)
+        return {name: value for name, value in data.items() if name != "draft" or value}
 
 
 class EditLayer(_Edit):
@@ -60,19 +81,51 @@ class EditScene(_Edit):
     changes: Annotated[dict[str, Any], Field(min_length=1)]
 
 
-Edit = Annotated[EditLayer | AddLayer | RemoveLayer | MoveLayer | EditScene, Field(discriminator="type")]
+class ExtendScene(_Edit):
+    """A longer scene whose layers go on with what they play: each that has a stem and no lock gets the origin
+    `continuation` with that."""
+
+    type: Literal["scene.extend"] = "scene.extend"
+    duration_s: DurationS
+
+
+class ComposeScene(_Edit):
+    """Makes one mix of all layers as they are now, and each one's stem a part of it: every layer without a
+    lock gets the origin `mix`. A later edit of a layer takes that one out again, and no other."""
+
+    type: Literal["scene.compose"] = "scene.compose"
+    seed: Seed = 0
+
+
+Edit = Annotated[
+    EditLayer | AddLayer | RemoveLayer | MoveLayer | EditScene | ExtendScene | ComposeScene,
+    Field(discriminator="type"),
+]
+EDITS: Final = (EditLayer, AddLayer, RemoveLayer, MoveLayer, EditScene, ExtendScene, ComposeScene)
 
 _LAYER_FIELDS = tuple(name for name in (*SOUNDING, *MIXING, *KEEPING) if name != "id")
 _SCENE_FIELDS = ("title", "caption", "duration_s", "tempo", "chords")
 
 
-def apply(scene: Scene, edit: Edit) -> Scene:
-    """The scene after one edit. Raises `Refused` that names the field; the scene given stays as it was."""
+def apply(scene: Scene, edit: Edit, playing: Mapping[str, str] | None = None) -> Scene:
+    """The scene after one edit. Raises `Refused` that names the field; the scene given stays as it was.
+
+    Args:
+        playing: layer id → the take that plays for it. An origin that names no take starts from that.
+    """
+    playing = {} if playing is None else playing
     layers = list(scene.layers)
     if isinstance(edit, EditScene):
         _check_names(edit.changes, _SCENE_FIELDS)
         sent = {f"$.{name}": f"$.changes.{name}" for name in edit.changes}
-        return _checked({**scene.model_dump(), **edit.changes}, sent)
+        data = {**scene.model_dump(), **edit.changes}
+        if data["duration_s"] != scene.duration_s:  # an old take's moments are not the new clip's
+            data["layers"] = [_without_take(layer).model_dump() for layer in layers]
+        return _checked(data, sent)
+    if isinstance(edit, ExtendScene):
+        return _extended(scene, edit, playing)
+    if isinstance(edit, ComposeScene):
+        return _composed(scene, edit)
     if isinstance(edit, AddLayer):
         place = len(layers) if edit.index is None else min(edit.index, len(layers))
         layers.insert(place, edit.layer)
@@ -88,13 +141,77 @@ def apply(scene: Scene, edit: Edit) -> Scene:
         layers.insert(min(edit.index, len(layers)), layers.pop(place))
     else:
         _check_names(edit.changes, _LAYER_FIELDS)
-        changed = {**layer.model_dump(), **edit.changes}
-        if layer.lock and any(changed[name] != layer.model_dump()[name] for name in SOUNDING):
+        was = {name: getattr(layer, name) for name in SOUNDING} | layer.model_dump()
+        changed = {**was, **edit.changes}
+        if "origin" in edit.changes:
+            changed["origin"] = _with_take(edit.changes["origin"], playing.get(layer.id))
+        elif any(changed[name] != was[name] for name in SPOKEN):
+            changed["origin"] = None  # other words are a plain render, unless the edit says otherwise
+        if layer.lock and any(changed[name] != was[name] for name in SOUNDING):
             _refuse_locked(layer)
         data = scene.model_dump()
         data["layers"][place] = changed
         return _checked(data, {f"$.layers[{place}]": "$.changes"})
     return scene.model_copy(update={"layers": layers})
+
+
+def _extended(scene: Scene, edit: ExtendScene, playing: Mapping[str, str]) -> Scene:
+    if edit.duration_s <= scene.duration_s:
+        expected = f"more than the scene has, {scene.duration_s:g} s"
+        finding = Finding(field="$.duration_s", expected=expected, got=shown(edit.duration_s))
+        raise Refused(
+            "invalid",
+            "this does not make the scene longer",
+            findings=[finding],
+            remedy="To make it shorter, send scene.edit with duration_s.",
+        )
+    layers = []
+    for layer in scene.layers:
+        take = None if layer.lock else playing.get(layer.id)
+        origin = _without_take(layer).origin if take is None else Continuation(kind="continuation", take=take)
+        layers.append(layer.model_copy(update={"origin": origin}).model_dump())
+    return _checked({**scene.model_dump(), "duration_s": edit.duration_s, "layers": layers}, {})
+
+
+def _composed(scene: Scene, edit: ComposeScene) -> Scene:
+    if not scene.layers:
+        raise Refused("invalid", f"scene '{scene.id}' has no layers to make a mix of")
+    parts = [
+        Part(view=one.view, caption=one.caption, transcript=one.transcript, seed=one.seed)
+        for one in scene.layers
+    ]
+    layers = [
+        layer
+        if layer.lock
+        else layer.model_copy(
+            update={
+                "origin": Mix(
+                    kind="mix", seed=edit.seed, scene_caption=scene.caption, parts=parts, place=place
+                ),
+            }
+        )
+        for place, layer in enumerate(scene.layers)
+    ]
+    return scene.model_copy(update={"layers": layers})
+
+
+def _without_take(layer: Layer) -> Layer:
+    return layer if take_of(layer.origin) is None else layer.model_copy(update={"origin": None})
+
+
+def _with_take(origin: Any, playing: str | None) -> Any:
+    """The origin as it was sent; one that leaves out its take starts from the take that plays."""
+    if not isinstance(origin, dict) or origin.get("kind") == "mix" or origin.get("take") is not None:
+        return origin
+    if playing is None:
+        expected = "a take to start from: this layer has no stem yet"
+        raise Refused(
+            "not_rendered",
+            "there is nothing to start from",
+            findings=[Finding(field="$.changes.origin.take", expected=expected, got="nothing")],
+            remedy="Send scene.render, then this edit again; or name a take.",
+        )
+    return {**origin, "take": playing}
 
 
 def _checked(data: dict[str, Any], sent: dict[str, str]) -> Scene:

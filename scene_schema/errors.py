@@ -26,6 +26,7 @@ Code = Literal[
     "not_rendered",  # there is no stem yet
     "worker_lost",  # the engine worker died; the bridge starts another
     "model_failed",  # the model could not be loaded
+    "out_of_memory",  # the device's memory does not hold this render, not even in pieces
     "denied",  # no key, a wrong token, another's job, a path outside the project folders
     "shutting_down",
     "internal",  # our fault; the log has the story
@@ -94,9 +95,16 @@ def refused_by(error: ValidationError, what: str) -> Refused:
     return Refused("invalid", f"this {what} is not valid", findings=findings, remedy="Mend the fields named.")
 
 
+_ORIGINS = ("variation", "region", "continuation", "mix")  # the kinds of `origin.Origin`
+
+
 def _without_tags(location: tuple[int | str, ...]) -> list[int | str]:
     # pydantic puts the tag of a discriminated union into the path; the sender never wrote it there
-    return [part for part in location if not (isinstance(part, str) and "." in part)]
+    return [
+        part
+        for before, part in zip((None, *location), location, strict=False)
+        if not (isinstance(part, str) and ("." in part or (before == "origin" and part in _ORIGINS)))
+    ]
 
 
 def _sentence(message: str) -> str:

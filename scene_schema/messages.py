@@ -19,7 +19,15 @@ from pydantic import (
 
 from scene_schema import limits
 from scene_schema.capabilities import Capabilities
-from scene_schema.edits import AddLayer, EditLayer, EditScene, MoveLayer, RemoveLayer
+from scene_schema.edits import (
+    AddLayer,
+    ComposeScene,
+    EditLayer,
+    EditScene,
+    ExtendScene,
+    MoveLayer,
+    RemoveLayer,
+)
 from scene_schema.errors import Code, Finding, Refused, refused_by, shown
 from scene_schema.job_states import State
 from scene_schema.rendering import RenderJob, Take
@@ -76,10 +84,14 @@ class RedoScene(Strict):
 
 
 class RenderScene(Strict):
-    """Renders the stale stems of a scene, or of the layers named. Answered at once by `Accepted`."""
+    """Renders the stale stems of a scene, or of the layers named. Answered at once by `Accepted`.
+
+    With `draft`, a quick version of a stem comes before it where nothing else waits: see `DraftReady`.
+    """
 
     scene: Slug
     layers: list[Slug] | None = None
+    draft: bool = False
 
 
 class CancelJob(Strict):
@@ -120,6 +132,7 @@ class DeliverScene(Strict):
             `length_bars` later by the time of the first downbeat, so that cut and whole stems line up.
         target_lufs: brings the mix to this integrated loudness (the stems keep their levels); the peak rule
             still holds.
+        drafts: a layer whose stem is on its way is delivered as its draft, if there is one (`DraftReady`).
     """
 
     scene: Slug
@@ -136,6 +149,7 @@ class DeliverScene(Strict):
     loop_crossfade_s: Annotated[float, Field(ge=limits.CROSSFADE_S.low, le=limits.CROSSFADE_S.high)] = 0.05
     position_s: Annotated[float, Field(ge=0.0, le=limits.POSITION_S)] = 0.0
     target_lufs: Annotated[float, Field(ge=limits.TARGET_LUFS.low, le=limits.TARGET_LUFS.high)] | None = None
+    drafts: bool = False
 
 
 class ExportScene(Strict):
@@ -331,6 +345,7 @@ class DeliveredFile(Open):
     true_peak_db: float | None = None
     take: str | None = None
     stale: bool = False
+    draft: bool = Field(default=False, description="a draft, or a mix with one in it: `take` is no take's id")
     view: View | None = None
     caption: str = Field(default="", description="the words that made this sound; a stale layer's are newer")
     transcript: str | None = None
@@ -443,6 +458,19 @@ class TakeReady(Open):
     take: Take
 
 
+class DraftReady(Open):
+    """A quick version of a stem that is on its way, to be had by `scene.deliver` with `drafts`.
+
+    It is no take: it is kept in memory alone, until the job ends, however that is.
+    """
+
+    scene: str
+    layer: str
+    revision: int
+    job: str
+    draft: Take = Field(description="what it is, said as of a take: `request.steps` are the draft's")
+
+
 # --- bridge and worker ----------------------------------------------------------------------------------
 
 
@@ -461,19 +489,25 @@ class WorkerBroken(Open):
 
 class RenderProgress(Open):
     job: str
-    stage: Literal["text", "sampling", "decoding"]
+    stage: Literal["text", "draft", "sampling", "decoding"]
     step: int
     steps: int
 
 
 class RenderDone(Open):
-    """Followed by one binary frame: float32 little-endian samples, (length_samples, channels) row-major."""
+    """Followed by one binary frame: float32 little-endian samples, (length_samples, channels) row-major; with
+    `latent_channels` by a second: float16 little-endian, (latent_channels, frames) row-major."""
 
     job: str
     rate_hz: int
     channels: int
     length_samples: int
     rendered_s: float
+    latent_channels: int | None = None
+
+
+class RenderDraft(RenderDone):
+    """The same of a draft; the job goes on."""
 
 
 class RenderFailed(Open):
@@ -492,6 +526,8 @@ REQUESTS: Final[dict[str, type[Strict]]] = {
     "scene.get": GetScene,
     "scene.list": ListScenes,
     "scene.edit": EditScene,
+    "scene.extend": ExtendScene,
+    "scene.compose": ComposeScene,
     "layer.edit": EditLayer,
     "layer.add": AddLayer,
     "layer.remove": RemoveLayer,
@@ -516,6 +552,8 @@ REPLIES: Final[dict[str, type[Open]]] = {
     "scene.get": SceneReply,
     "scene.list": SceneList,
     "scene.edit": Accepted,
+    "scene.extend": Accepted,
+    "scene.compose": Accepted,
     "layer.edit": Accepted,
     "layer.add": Accepted,
     "layer.remove": Accepted,
@@ -538,6 +576,7 @@ EVENTS: Final[dict[str, type[Open]]] = {
     "event.scene": SceneRevised,
     "event.job": JobStatus,
     "event.take": TakeReady,
+    "event.draft": DraftReady,
     "event.worker": WorkerStatus,
     "event.transport": Transport,
     "event.heartbeat": Heartbeat,
@@ -549,6 +588,7 @@ FROM_WORKER: Final[dict[str, type[Open]]] = {
     "worker.ready": WorkerReady,
     "worker.broken": WorkerBroken,
     "render.progress": RenderProgress,
+    "render.draft": RenderDraft,
     "render.done": RenderDone,
     "render.failed": RenderFailed,
     "render.stopped": RenderStopped,

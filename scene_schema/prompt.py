@@ -55,6 +55,11 @@ def compose_layer(layer: Layer) -> Prompt:
     return Prompt(**texts)
 
 
+def compose_sound(view: View, caption: str, transcript: str | None) -> Prompt:
+    """The same from what a render is asked for."""
+    return compose_layer(Layer(id="sound", view=view, caption=caption, transcript=transcript))
+
+
 def parse(text: str) -> Prompt:
     """Reads a tagged prompt, its tags in any order.
 

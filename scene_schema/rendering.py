@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
 from scene_schema.capabilities import Capabilities
 from scene_schema.harmony import house_chords
 from scene_schema.identity import identity
+from scene_schema.origin import Origin
 from scene_schema.scene import (
     MUSICAL,
     ChordName,
@@ -22,6 +23,9 @@ from scene_schema.scene import (
     TempoGrid,
     View,
 )
+
+LATER: Final = ("chords", "origin", "loop", "apart_from")
+"""Fields of a request that are written only where they say something."""
 
 
 class RenderRequest(Strict):
@@ -43,12 +47,17 @@ class RenderRequest(Strict):
     duration_s: DurationS
     steps: int
     guidance: float
+    origin: Origin | None = None
+    """What the sound starts from; its take, if it names one, comes with the job."""
+    loop: bool = False
+    apart_from: list[str] = Field(default=[])
+    """What it must not sound like."""
 
     @model_serializer(mode="wrap")
-    def _without_empty_chords(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        # A sound without chords has the name that it had before there were any: old takes are found again.
+    def _without_empty(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # A sound without any of these has the name that it had before there were any: old takes are found.
         data: dict[str, Any] = write(self)
-        return data if self.chords else {name: value for name, value in data.items() if name != "chords"}
+        return {name: value for name, value in data.items() if value or name not in LATER}
 
 
 def request_for(scene: Scene, layer: Layer, model: Capabilities) -> RenderRequest:
@@ -74,7 +83,19 @@ def request_for(scene: Scene, layer: Layer, model: Capabilities) -> RenderReques
         duration_s=scene.duration_s,
         steps=model.steps,
         guidance=model.guidance,
+        origin=layer.origin,
+        loop=layer.loop,
+        apart_from=layer.apart_from if model.negative else [],
     )
+
+
+class OldTake(Strict):
+    """A take in binary frames: float32 little-endian samples (length_samples, channels), row by row, and
+    with `latent_channels` its latent, float16 little-endian (latent_channels, frames)."""
+
+    channels: int
+    length_samples: int
+    latent_channels: int | None = None
 
 
 class RenderJob(Strict):
@@ -85,6 +106,16 @@ class RenderJob(Strict):
     layer: Slug
     revision: int
     request: RenderRequest
+    draft_steps: int | None = None
+    """Sampling steps of a draft that is to come first; None: no draft."""
+
+    @property
+    def draft_request(self) -> RenderRequest:
+        """What makes the draft: the same, in fewer steps."""
+        return self.request.model_copy(update={"steps": self.draft_steps or self.request.steps})
+
+    old: OldTake | None = None
+    """The take that `request.origin` names, as it comes behind the job."""
 
     @property
     def take(self) -> str:
@@ -111,3 +142,5 @@ class Take(BaseModel):
     """Integrated, at the take's own rate and channels; None: too short, silent, or never measured."""
     true_peak_db: float | None = None
     """None in takes from before this was measured."""
+    latent_sha256: str | None = None
+    """Of the latent that lies beside the audio; None: none was kept."""

@@ -14,14 +14,17 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    SerializerFunctionWrapHandler,
     StringConstraints,
     ValidationError,
+    model_serializer,
     model_validator,
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from scene_schema import limits
 from scene_schema.errors import Refused, refused_by
+from scene_schema.origin import Origin, Region
 
 View = Literal["caption", "speech", "asr", "sfx", "music", "env"]
 """The model's six views: whole scene, who speaks and how, the words, effects, music, environment."""
@@ -93,6 +96,18 @@ class Layer(Strict):
     solo: bool = False
     lock: bool = False
     cues: Annotated[list[Cue], Field(max_length=limits.CUES)] = []
+    origin: Origin | None = None
+    """What its stem starts from; None: from nothing but these words."""
+    loop: bool = False
+    """The stem's end runs into its beginning."""
+    apart_from: Annotated[list[Line], Field(max_length=limits.LAYERS)] = []
+    """What the scene's other layers say, for a model that is told what not to render (`negative`)."""
+
+    @model_serializer(mode="wrap")
+    def _without_empty(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # A layer that says none of these is written as it was before there were any.
+        data: dict[str, Any] = write(self)
+        return {name: value for name, value in data.items() if value or name not in LATER}
 
     @model_validator(mode="after")
     def _says_something(self) -> Layer:
@@ -107,8 +122,14 @@ class Layer(Strict):
         return self
 
 
-SOUNDING: Final = ("view", "caption", "transcript", "seed", "cues")
+SPOKEN: Final = ("view", "caption", "transcript", "seed", "cues")
+"""Layer fields that say what is heard: an edit of one, without a word on its origin, is a plain render."""
+
+SOUNDING: Final = (*SPOKEN, "origin", "loop", "apart_from")
 """Layer fields that make its sound: change one and its stem is stale."""
+
+LATER: Final = ("origin", "loop", "apart_from")
+"""Layer fields that are written only where they say something."""
 
 MIXING: Final = ("gain_db", "pan", "mute", "solo")
 """Layer fields that place it in the mix: change one and only the mix is made again."""
@@ -148,6 +169,9 @@ class Scene(Strict):
                 if cue.at_s >= self.duration_s:
                     expected = f"a cue inside the clip, before duration_s = {self.duration_s:g}"
                     raise _field_error(expected, ("layers", index, "cues", which, "at_s"), cue.at_s)
+            if isinstance(layer.origin, Region) and layer.origin.to_s > self.duration_s:
+                expected = f"a time inside the clip, up to duration_s = {self.duration_s:g}"
+                raise _field_error(expected, ("layers", index, "origin", "to_s"), layer.origin.to_s)
         if self.tempo is not None and self.tempo.bar_offset_s >= self.duration_s:
             expected = f"a first bar inside the clip, before duration_s = {self.duration_s:g}"
             raise _field_error(expected, ("tempo", "bar_offset_s"), self.tempo.bar_offset_s)

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any, Final, cast
@@ -19,8 +20,9 @@ from typing import Annotated, Any, Final, cast
 import typer
 import typer.core
 
-from clients.python.client import DEFAULT_ADDRESS
+from clients.python.client import DEFAULT_ADDRESS, OnDraft
 from clients.python.deliver_files import Delivered, write_whole
+from clients.python.draft_files import DraftFiles
 from clients.python.engine_choice import ChosenEngine, any_engine
 from clients.python.errors import EngineLost
 from clients.python.model_commands import models
@@ -30,7 +32,7 @@ from scene_schema.documents import scene_from_yaml, scene_to_yaml
 from scene_schema.edits import EditLayer, apply
 from scene_schema.errors import Finding, Refused
 from scene_schema.limits import BARS, RATE_HZ, TARGET_LUFS
-from scene_schema.messages import Accepted
+from scene_schema.messages import Accepted, DraftReady
 from scene_schema.scene import Scene
 
 _STARTED_S: Final = time.perf_counter()  # a person's wait begins here, not after the imports
@@ -182,6 +184,24 @@ def keys(
 
 
 @app.command()
+def doctor(
+    data_dir: Annotated[Path | None, typer.Option(help="Where scenes and takes are kept.")] = None,
+    model: Annotated[str, typer.Option(help="The model to check.")] = "compact",
+    port: Annotated[int | None, typer.Option(help="First of six ports.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Look for what would keep an engine from running here."""
+    command = [sys.executable, "-m", "plugin_bridge.doctor", "--model", model]
+    command += [] if data_dir is None else ["--data-dir", str(data_dir)]
+    command += [] if port is None else ["--port", str(port)]
+    command += ["--json"] if as_json else []
+    status = subprocess.call(command)
+    if status == 0:
+        Screen(as_json).next("stemscape serve")
+    raise typer.Exit(status)
+
+
+@app.command()
 def status(address: Address = None, as_json: Json = False) -> None:
     """What the running engine is doing."""
     screen = Screen(as_json)
@@ -263,6 +283,18 @@ def edit(
     lock: Annotated[
         bool | None, typer.Option("--lock/--no-lock", help="A locked layer keeps its sound.")
     ] = None,
+    vary: Annotated[
+        float | None, typer.Option(help="Start from the stem: 0 leaves it, 1 keeps nothing of it.")
+    ] = None,
+    again: Annotated[
+        str | None, typer.Option("--redo", metavar="FROM-TO", help="Make these seconds anew, such as 2-4.5.")
+    ] = None,
+    extend: Annotated[
+        float | None, typer.Option(help="Make the scene so many seconds long; every layer goes on.")
+    ] = None,
+    looping: Annotated[
+        bool | None, typer.Option("--looping/--no-looping", help="The stem's end runs into its beginning.")
+    ] = None,
     cue: Annotated[
         list[str] | None,
         typer.Option(help='A moment, "2.5" or "2.5:door slam"; repeat for more. They replace all cues.'),
@@ -289,32 +321,43 @@ def edit(
         "mute": mute,
         "solo": solo,
         "lock": lock,
+        "loop": looping,
     }
     with screen.errors(), _ending_in_order():
         changes = {name: value for name, value in given.items() if value is not None}
         if cue:
             changes["cues"] = [_cue(one) for one in cue]
-        if not changes:
+        origin = _origin(vary, again)
+        if origin is not None:
+            changes["origin"] = origin
+        if not changes and extend is None:
             finding = Finding(field="$.changes", expected="at least one field, such as --caption", got="none")
             raise Refused("invalid", "this edit changes nothing", findings=[finding])
         asked = _asked(rate_hz, bit_depth, flac, bars, loop, lufs)
         document = _document(scene)
         read = None if document is None else read_scene(document)
         scene_id = scene if read is None else read.id
-        if read is not None:  # refused here, before an engine is started for it
-            apply(read, EditLayer(scene=read.id, layer=layer, changes=changes))
+        if read is not None and changes:  # refused here, before an engine is started for it
+            apply(read, EditLayer(scene=read.id, layer=layer, changes=changes), {layer: "0" * 64})
         folder = out or Path(f"{scene_id}_out")
         _check_folder(folder)
         with _engine_for(screen, read, address, model) as chosen:
             client = chosen.client
             if read is not None:
                 client.create_scene(read, replace=True)
-            accepted = client.edit_layer(scene_id, layer, changes, render=False)
+                if origin is not None or extend is not None:  # what they start from
+                    _render(client, client.start_render(scene_id), screen)
+            if extend is not None:
+                accepted = client.extend_scene(scene_id, extend, render=False)
+            if changes:
+                accepted = client.edit_layer(scene_id, layer, changes, render=False)
             if document is not None:
                 edited = client.get_scene(scene_id, accepted.revision).scene
                 write_whole(document, scene_to_yaml(edited).encode())
-            _render(client, client.start_render(scene_id), screen)
-            delivered = _deliver(client, scene_id, folder, asked, screen)
+            with DraftFiles(client, scene_id, folder, asked, partial(_say_draft, screen)) as drafts:
+                started = client.start_render(scene_id, draft=not as_json)
+                _render(client, started, screen, drafts.take)
+                delivered = _deliver(client, scene_id, folder, asked, screen)
             screen.result(
                 {
                     "layer": layer,
@@ -327,6 +370,22 @@ def edit(
         screen.say(f"revision {accepted.revision}; stems that the edit made stale: {stale}")
         _say_delivered(delivered, screen)
         screen.next(f"stemscape edit {scene} {layer} --seed 1 --out {folder}")
+
+
+@app.command()
+def compose(
+    scene: KnownScene,
+    seed: Annotated[int, typer.Option(help="Another seed gives another mix.")] = 0,
+    address: Address = None,
+    as_json: Json = False,
+) -> None:
+    """Render all layers as one mix and take it apart into stems, if the model can."""
+    screen = Screen(as_json)
+    with screen.errors(), _ending_in_order(), Client(address or DEFAULT_ADDRESS) as client:
+        accepted = client.compose(_id_of(scene), seed)
+        _render(client, accepted, screen)
+        screen.result(accepted.model_dump(mode="json"))
+        screen.say(f"revision {accepted.revision}; one mix of {len(accepted.stale)} stems")
 
 
 @app.command()
@@ -472,11 +531,11 @@ def _engine_for(
         yield ChosenEngine(client, private=False)
 
 
-def _render(client: Client, accepted: Accepted, screen: Screen) -> None:
+def _render(client: Client, accepted: Accepted, screen: Screen, on_draft: OnDraft | None = None) -> None:
     """Waits for the jobs; Ctrl-C stops them in the engine too."""
     try:
         with screen.progress() as show:
-            rendered = client.wait(accepted, show)
+            rendered = client.wait(accepted, show, on_draft=on_draft)
     except (KeyboardInterrupt, SystemExit):
         for job in accepted.jobs:
             with suppress(Refused, EngineLost):
@@ -517,6 +576,12 @@ def _say_delivered(delivered: Delivered, screen: Screen) -> None:
     screen.say(f"in {delivered.folder}: {names}, {delivered.manifest.name}")
 
 
+def _say_draft(screen: Screen, delivered: Delivered, ready: DraftReady) -> None:
+    waited_s = time.perf_counter() - _STARTED_S
+    heard = delivered.stems[ready.layer] if delivered.mix is None else delivered.mix
+    screen.remark(f"a draft of '{ready.layer}' after {waited_s:.2f} s, until the stem is there: {heard}")
+
+
 def _asked(
     rate_hz: int, bit_depth: int, flac: bool, bars: int | None, loop: bool, lufs: float | None
 ) -> dict[str, Any]:
@@ -549,6 +614,23 @@ def _asked(
 def _check_folder(folder: Path) -> None:
     """Before minutes of rendering: the place for the files can be made."""
     folder.mkdir(parents=True, exist_ok=True)
+
+
+def _origin(vary: float | None, again: str | None) -> dict[str, Any] | None:
+    """What the options say that the stem starts from: the take that plays."""
+    if vary is not None and again is not None:
+        finding = Finding(field="--redo", expected="either this or --vary", got="both")
+        raise Refused("invalid", "a stem starts from one thing", findings=[finding])
+    if vary is not None:
+        return {"kind": "variation", "strength": vary}
+    if again is None:
+        return None
+    try:
+        from_s, to_s = map(float, again.split("-"))
+    except ValueError as error:
+        finding = Finding(field="--redo", expected="seconds from and to, such as 2-4.5", got=again)
+        raise Refused("invalid", "this is no part of a clip", findings=[finding]) from error
+    return {"kind": "region", "from_s": from_s, "to_s": to_s}
 
 
 def _cue(text: str) -> dict[str, Any]:

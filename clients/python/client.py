@@ -23,12 +23,20 @@ from clients.python.errors import EngineLost, StillRendering
 from clients.python.event_stream import EventStream
 from clients.python.session import KIND_OF, Reply, Session
 from scene_schema import messages
-from scene_schema.edits import AddLayer, EditLayer, EditScene, MoveLayer, RemoveLayer
+from scene_schema.edits import (
+    AddLayer,
+    ComposeScene,
+    EditLayer,
+    EditScene,
+    ExtendScene,
+    MoveLayer,
+    RemoveLayer,
+)
 from scene_schema.envelope import encode
 from scene_schema.errors import Refused, refused_by
 from scene_schema.job_states import FINAL
 from scene_schema.limits import ARCHIVE_FRAME_BYTES
-from scene_schema.messages import Accepted, JobStatus, Open, SceneReply, Status, Welcome
+from scene_schema.messages import Accepted, DraftReady, JobStatus, Open, SceneReply, Status, Welcome
 from scene_schema.scene import Layer, Scene, Strict
 
 DEFAULT_ADDRESS: Final = "tcp://127.0.0.1:47710"
@@ -44,6 +52,7 @@ _TURNED_AWAY: Final = (
 TOPICS: Final = (b"scene.", b"engine", b"transport", b"welcome")
 
 OnProgress = Callable[[JobStatus], None]
+OnDraft = Callable[[DraftReady], None]
 _Reply = TypeVar("_Reply", bound=Open)
 
 
@@ -114,10 +123,11 @@ class AsyncClient:
             return self.welcome
         self._context = zmq.asyncio.Context()
         try:
-            self._requests = self._dealer(self.address)
             await _check_reachable(self.address, self.connect_timeout_s)
+            self._requests = self._dealer()
             self.welcome = welcome = _expect(await self._say_hello(self._requests), Welcome)
-            self._control = self._dealer(_seen_from_here(welcome.control, self.address))
+            self._control = self._dealer()
+            self._connect(self._control, _seen_from_here(welcome.control, self.address))
             events = self._context.socket(zmq.SUB)
             self._credentials.lock(events)
             for topic in TOPICS:
@@ -133,8 +143,9 @@ class AsyncClient:
         return welcome
 
     async def _say_hello(self, socket: zmq.asyncio.Socket) -> Reply:
-        """The engine's answer, or why it does not even listen to this client."""
-        monitor = socket.get_monitor_socket(_TURNED_AWAY)
+        """Connects; returns the engine's answer, or raises why it does not even listen to this client."""
+        monitor = socket.get_monitor_socket(_TURNED_AWAY)  # before, or the news may come when nobody listens
+        self._connect(socket, self.address)
         turned_away = asyncio.ensure_future(monitor.recv_multipart())
         hello = asyncio.create_task(
             self._exchange(messages.Hello(), socket, self.connect_timeout_s, sendings=1)
@@ -219,10 +230,20 @@ class AsyncClient:
         *,
         base_revision: int | None = None,
         render: bool = True,
+        draft: bool = False,
     ) -> Accepted:
-        """Changes fields of one layer, for example `{"caption": "heavy rain"}`."""
+        """Changes fields of one layer, for example `{"caption": "heavy rain"}`.
+
+        With `draft`, a quick version of the new stem comes first, where nothing else waits: `wait` tells.
+        """
         edit = _made(
-            EditLayer, scene=scene, layer=layer, changes=changes, base_revision=base_revision, render=render
+            EditLayer,
+            scene=scene,
+            layer=layer,
+            changes=changes,
+            base_revision=base_revision,
+            render=render,
+            draft=draft,
         )
         return await self._ask(edit, Accepted)
 
@@ -234,10 +255,17 @@ class AsyncClient:
         index: int | None = None,
         base_revision: int | None = None,
         render: bool = True,
+        draft: bool = False,
     ) -> Accepted:
         """Puts a new layer at `index`, at the end where it is None."""
         edit = _made(
-            AddLayer, scene=scene, layer=layer, index=index, base_revision=base_revision, render=render
+            AddLayer,
+            scene=scene,
+            layer=layer,
+            index=index,
+            base_revision=base_revision,
+            render=render,
+            draft=draft,
         )
         return await self._ask(edit, Accepted)
 
@@ -264,9 +292,28 @@ class AsyncClient:
         *,
         base_revision: int | None = None,
         render: bool = True,
+        draft: bool = False,
     ) -> Accepted:
         """Changes fields of the scene itself: `title`, `caption`, `duration_s`, `tempo`, `chords`."""
-        edit = _made(EditScene, scene=scene, changes=changes, base_revision=base_revision, render=render)
+        edit = _made(
+            EditScene, scene=scene, changes=changes, base_revision=base_revision, render=render, draft=draft
+        )
+        return await self._ask(edit, Accepted)
+
+    async def extend_scene(
+        self, scene: str, duration_s: float, *, base_revision: int | None = None, render: bool = True
+    ) -> Accepted:
+        """Makes a scene longer: every layer that has a stem goes on with it."""
+        edit = _made(
+            ExtendScene, scene=scene, duration_s=duration_s, base_revision=base_revision, render=render
+        )
+        return await self._ask(edit, Accepted)
+
+    async def compose(
+        self, scene: str, seed: int = 0, *, base_revision: int | None = None, render: bool = True
+    ) -> Accepted:
+        """Makes one mix of all layers, and each stem a part of it, where the model can."""
+        edit = _made(ComposeScene, scene=scene, seed=seed, base_revision=base_revision, render=render)
         return await self._ask(edit, Accepted)
 
     async def undo(self, scene: str, *, base_revision: int | None = None, render: bool = True) -> Accepted:
@@ -290,26 +337,34 @@ class AsyncClient:
         layers: list[str] | None = None,
         on_progress: OnProgress | None = None,
         *,
+        on_draft: OnDraft | None = None,
         timeout_s: float | None = None,
     ) -> Rendered:
-        """Renders what is stale, and returns when every job has ended. See `wait`."""
-        accepted = await self.start_render(scene, layers)
-        return await self.wait(accepted, on_progress, timeout_s=timeout_s)
+        """Renders what is stale, and returns when every job has ended. See `wait`.
 
-    async def start_render(self, scene: str, layers: list[str] | None = None) -> Accepted:
+        With `on_draft`, drafts are asked for.
+        """
+        accepted = await self.start_render(scene, layers, draft=on_draft is not None)
+        return await self.wait(accepted, on_progress, on_draft=on_draft, timeout_s=timeout_s)
+
+    async def start_render(
+        self, scene: str, layers: list[str] | None = None, *, draft: bool = False
+    ) -> Accepted:
         """Asks for a render and returns at once; `wait` for it, or follow its jobs in `events`."""
-        return await self._ask(_made(messages.RenderScene, scene=scene, layers=layers), Accepted)
+        return await self._ask(_made(messages.RenderScene, scene=scene, layers=layers, draft=draft), Accepted)
 
     async def wait(
         self,
         accepted: Accepted,
         on_progress: OnProgress | None = None,
         *,
+        on_draft: OnDraft | None = None,
         timeout_s: float | None = None,
     ) -> Rendered:
         """Returns when every job of an accepted edit or render has ended.
 
-        `on_progress` is called with each new status of each job. Raises `Refused` with what the first
+        `on_progress` is called with each new status of each job, `on_draft` when a draft can be delivered
+        (`deliver` with `drafts=True`, until its job ends). Raises `Refused` with what the first
         failed job says, once all have ended; cancelled and superseded are ends, not failures. Raises
         `StillRendering` after `timeout_s` (None: as long as the engine answers).
         """
@@ -344,8 +399,11 @@ class AsyncClient:
                     continue
                 with contextlib.suppress(asyncio.TimeoutError, StopAsyncIteration):
                     event = await asyncio.wait_for(anext(stream), max(0.001, next_poll - loop.time()))
-                    if isinstance(event.content, JobStatus) and event.content.job in jobs:
-                        note(event.content)
+                    said = event.content
+                    if isinstance(said, JobStatus) and said.job in jobs:
+                        note(said)
+                    elif on_draft is not None and isinstance(said, DraftReady) and said.job in jobs:
+                        on_draft(said)
         finally:
             self._drop(stream)
         for job in jobs.values():
@@ -455,11 +513,14 @@ class AsyncClient:
 
     # --- frames -----------------------------------------------------------------------------------------
 
-    def _dealer(self, address: str) -> zmq.asyncio.Socket:
+    def _dealer(self) -> zmq.asyncio.Socket:
         assert self._context is not None
         socket = self._context.socket(zmq.DEALER)
         socket.setsockopt(zmq.LINGER, 0)
         self._credentials.lock(socket)
+        return socket
+
+    def _connect(self, socket: zmq.asyncio.Socket, address: str) -> None:
         try:
             socket.connect(address)
         except zmq.ZMQError as error:
@@ -467,7 +528,6 @@ class AsyncClient:
                 f"'{address}' is not an address: {error.strerror}", f"Write it like {DEFAULT_ADDRESS}."
             ) from error
         self._tasks.append(asyncio.create_task(self._read_replies(socket)))
-        return socket
 
     async def _ask(
         self, content: Strict, expected: type[_Reply], socket: zmq.asyncio.Socket | None = None
@@ -490,10 +550,9 @@ class AsyncClient:
         self._waiting[message.id] = future
         try:
             for _ in range(sendings):
-                await socket.send_multipart(encode(message))
-                done, _pending = await asyncio.wait({future}, timeout=timeout_s / sendings)
-                if done:
-                    return future.result()
+                with contextlib.suppress(asyncio.TimeoutError):
+                    attempt = _answered(socket, encode(message), future)
+                    return await asyncio.wait_for(attempt, timeout_s / sendings)
         finally:
             self._waiting.pop(message.id, None)
             self.session.forget(message.id)
@@ -524,6 +583,11 @@ class AsyncClient:
     def _drop(self, stream: EventStream) -> None:
         stream.close()
         self._streams.discard(stream)
+
+
+async def _answered(socket: zmq.asyncio.Socket, frames: list[bytes], answer: asyncio.Future[Reply]) -> Reply:
+    await socket.send_multipart(frames)  # for ever, where the socket was turned away or nobody has ever been
+    return await asyncio.shield(answer)
 
 
 async def _check_reachable(address: str, timeout_s: float) -> None:

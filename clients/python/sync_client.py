@@ -9,7 +9,15 @@ from collections.abc import Coroutine, Iterator
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from clients.python.client import CONNECT_S, DEFAULT_ADDRESS, NOBODY, AsyncClient, OnProgress, Rendered
+from clients.python.client import (
+    CONNECT_S,
+    DEFAULT_ADDRESS,
+    NOBODY,
+    AsyncClient,
+    OnDraft,
+    OnProgress,
+    Rendered,
+)
 from clients.python.credentials import Credentials
 from clients.python.deliver_files import Delivered
 from clients.python.errors import EngineLost
@@ -29,7 +37,8 @@ class Client:
             client.render(scene.id)
             client.deliver(scene.id, "out")
 
-    Connects when made. Raises as `AsyncClient` does. `on_progress` is called on the client's own thread.
+    Connects when made. Raises as `AsyncClient` does. `on_progress` and `on_draft` are called on the client's
+    own thread: there they must not ask this client anything.
     """
 
     def __init__(
@@ -134,10 +143,13 @@ class Client:
         *,
         base_revision: int | None = None,
         render: bool = True,
+        draft: bool = False,
     ) -> Accepted:
         """See `AsyncClient.edit_layer`."""
         return self._run(
-            self._client.edit_layer(scene, layer, changes, base_revision=base_revision, render=render)
+            self._client.edit_layer(
+                scene, layer, changes, base_revision=base_revision, render=render, draft=draft
+            )
         )
 
     def add_layer(
@@ -148,10 +160,13 @@ class Client:
         index: int | None = None,
         base_revision: int | None = None,
         render: bool = True,
+        draft: bool = False,
     ) -> Accepted:
         """See `AsyncClient.add_layer`."""
         return self._run(
-            self._client.add_layer(scene, layer, index=index, base_revision=base_revision, render=render)
+            self._client.add_layer(
+                scene, layer, index=index, base_revision=base_revision, render=render, draft=draft
+            )
         )
 
     def remove_layer(
@@ -175,9 +190,26 @@ class Client:
         *,
         base_revision: int | None = None,
         render: bool = True,
+        draft: bool = False,
     ) -> Accepted:
         """See `AsyncClient.edit_scene`."""
-        return self._run(self._client.edit_scene(scene, changes, base_revision=base_revision, render=render))
+        return self._run(
+            self._client.edit_scene(scene, changes, base_revision=base_revision, render=render, draft=draft)
+        )
+
+    def extend_scene(
+        self, scene: str, duration_s: float, *, base_revision: int | None = None, render: bool = True
+    ) -> Accepted:
+        """See `AsyncClient.extend_scene`."""
+        return self._run(
+            self._client.extend_scene(scene, duration_s, base_revision=base_revision, render=render)
+        )
+
+    def compose(
+        self, scene: str, seed: int = 0, *, base_revision: int | None = None, render: bool = True
+    ) -> Accepted:
+        """See `AsyncClient.compose`."""
+        return self._run(self._client.compose(scene, seed, base_revision=base_revision, render=render))
 
     def undo(self, scene: str, *, base_revision: int | None = None, render: bool = True) -> Accepted:
         """See `AsyncClient.undo`."""
@@ -193,20 +225,27 @@ class Client:
         layers: list[str] | None = None,
         on_progress: OnProgress | None = None,
         *,
+        on_draft: OnDraft | None = None,
         timeout_s: float | None = None,
     ) -> Rendered:
         """See `AsyncClient.render`."""
-        return self._run(self._client.render(scene, layers, on_progress, timeout_s=timeout_s))
+        work = self._client.render(scene, layers, on_progress, on_draft=on_draft, timeout_s=timeout_s)
+        return self._run(work)
 
-    def start_render(self, scene: str, layers: list[str] | None = None) -> Accepted:
+    def start_render(self, scene: str, layers: list[str] | None = None, *, draft: bool = False) -> Accepted:
         """See `AsyncClient.start_render`."""
-        return self._run(self._client.start_render(scene, layers))
+        return self._run(self._client.start_render(scene, layers, draft=draft))
 
     def wait(
-        self, accepted: Accepted, on_progress: OnProgress | None = None, *, timeout_s: float | None = None
+        self,
+        accepted: Accepted,
+        on_progress: OnProgress | None = None,
+        *,
+        on_draft: OnDraft | None = None,
+        timeout_s: float | None = None,
     ) -> Rendered:
         """See `AsyncClient.wait`."""
-        return self._run(self._client.wait(accepted, on_progress, timeout_s=timeout_s))
+        return self._run(self._client.wait(accepted, on_progress, on_draft=on_draft, timeout_s=timeout_s))
 
     def cancel(self, job: str) -> JobStatus:
         """See `AsyncClient.cancel`."""

@@ -154,8 +154,8 @@ class Conditioning:
         )
 
 
-class AudioGen(nn.Module):
-    """Everything of the published generator but the text encoder."""
+class PromptReader(nn.Module):
+    """Text states to what the denoiser listens to: everything of the published generator but that and T5."""
 
     instruction_embedding: Tensor
     instruction_lengths: Tensor
@@ -166,7 +166,6 @@ class AudioGen(nn.Module):
         width, tokens = config.adapter.content_dim, config.instruction_tokens
         self.content_encoder = ContentEncoder(config.text_dim, width)
         self.content_adapter = ContentAdapter(config.adapter)
-        self.backbone = DiT(config.dit)
         self.register_buffer("instruction_embedding", torch.zeros(1, tokens, width))
         self.register_buffer("instruction_lengths", torch.full((1,), tokens))
         self.dummy_ta_embed = nn.Parameter(torch.zeros(config.dit.frame_context_dim))
@@ -201,6 +200,14 @@ class AudioGen(nn.Module):
             frame_context=self.dummy_ta_embed.expand(batch, longest, -1),  # (B, T, X)
             latent_mask=positions[None, :] < frames[:, None],  # (B, T)
         )
+
+
+class AudioGen(PromptReader):
+    """Everything of the published generator but the text encoder, as it was published."""
+
+    def __init__(self, config: AudioGenConfig) -> None:
+        super().__init__(config)
+        self.backbone = DiT(config.dit)
 
     def velocity(self, conditioning: Conditioning, guidance: float) -> Velocity:
         """The guided velocity under one conditioning, for `engine.sampling.sample`. Without gradients.

@@ -133,6 +133,10 @@ class Conditioning:
         """The same for some of the frames."""
         return Conditioning(self.context, self.mask, self.frames[:, window])
 
+    def at(self, places: Tensor) -> Conditioning:
+        """The same for frames (W,) by number, in their order."""
+        return Conditioning(self.context, self.mask, self.frames[:, places])
+
     def beside(self, other: Conditioning) -> Conditioning:
         """Both as one batch, for captions of the same length."""
         return Conditioning(

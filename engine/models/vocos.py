@@ -249,3 +249,20 @@ def decode_in_windows(
         heard = None if noise is None else noise[:, left * upsample : right * upsample]
         audio = vocos.decode(latent[..., left:right], heard)  # (B, (right − left)·samples)
         yield audio[:, (start - left) * samples : (end - left) * samples]  # (B, (end − start)·samples)
+
+
+@torch.no_grad()
+def decode_in_a_circle(vocos: Vocos, latent: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    """Decode (B, C, T) as a clip whose last sample runs into its first: (B, S).
+
+    The decoder is given as many frames from the other end as its samples depend on, and they are cut off.
+    """
+    frames, halo = latent.shape[-1], vocos.halo_frames
+    upsample, samples = vocos.config.upsample, vocos.config.samples_per_frame
+    noise = vocos.spectral_noise(latent, generator)  # (B, U, K) complex, or None
+    places = torch.arange(-halo, frames + halo, device=latent.device)
+    if noise is not None:
+        fine = torch.arange(-halo * upsample, (frames + halo) * upsample, device=latent.device)
+        noise = noise[:, fine % (frames * upsample)]
+    audio = vocos.decode(latent[..., places % frames], noise)  # (B, S + 2·halo·samples)
+    return audio[:, halo * samples : (halo + frames) * samples]  # (B, S)

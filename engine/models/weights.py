@@ -6,7 +6,7 @@ It knows nothing of what the modules compute, of where files come from or of the
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -98,6 +98,42 @@ def pieces_of(tensors: Mapping[str, Of], prefix: str, other_pieces: tuple[str, .
     }
 
 
+Fetch = Callable[[str], Tensor]
+"""A tensor by its name in its module, on the CPU."""
+
+
+def fetch_from(file: Path, module: nn.Module, *, prefix: str = "") -> Fetch:
+    """Reads one tensor at a time, by its name in `module`; floating-point ones as float32.
+
+    For what is too large to be in memory twice. Every tensor is read through an opening of its own, so that
+    the pages of those read before do not stay in memory.
+
+    Args:
+        file: a safetensors file, or the index of several.
+        module: says which names and shapes there must be; on the meta device it costs nothing.
+        prefix: what stands before those names in the file.
+
+    Raises:
+        WeightsError: as `load_weights`, before anything is read.
+    """
+    places: dict[str, Path] = {}
+    try:
+        found = pieces_of(stored_tensors(file), prefix, ())
+        for one in tensor_files(file):
+            with safe_open(one, framework="pt") as stored:
+                places.update(dict.fromkeys(stored.keys(), one))
+    except (SafetensorError, OSError, ValueError) as error:
+        raise WeightsError(f"{file}: expected a safetensors file, got: {error}") from error
+    _refuse(compare(module_shapes(module), shapes(found)), file, module)
+
+    def fetch(name: str) -> Tensor:
+        with safe_open(places[prefix + name], framework="pt") as stored:
+            tensor: Tensor = stored.get_tensor(prefix + name)
+        return tensor.to(torch.float32) if tensor.is_floating_point() else tensor
+
+    return fetch
+
+
 def load_weights(
     module: nn.Module,
     file: Path,
@@ -122,10 +158,8 @@ def load_weights(
     expected = module_shapes(module)
     tensors: dict[str, Tensor] = {}
     try:
-        mismatch = compare(expected, shapes(pieces_of(stored_tensors(file), prefix, other_pieces)))
-        if mismatch:
-            listed = "\n  ".join(mismatch.lines())
-            raise WeightsError(f"{file}: does not fit {type(module).__name__}:\n  {listed}")
+        found = shapes(pieces_of(stored_tensors(file), prefix, other_pieces))
+        _refuse(compare(expected, found), file, module)
         for one in tensor_files(file):
             with safe_open(one, framework="pt") as stored:
                 for name in pieces_of(dict.fromkeys(stored.keys(), ""), prefix, other_pieces):
@@ -138,3 +172,9 @@ def load_weights(
         raise WeightsError(f"{file}: expected a safetensors file, got: {error}") from error
     on_meta = any(tensor.is_meta for tensor in module.state_dict().values())
     module.load_state_dict(tensors, strict=False, assign=on_meta)
+
+
+def _refuse(mismatch: Mismatch, file: Path, module: nn.Module) -> None:
+    if mismatch:
+        listed = "\n  ".join(mismatch.lines())
+        raise WeightsError(f"{file}: does not fit {type(module).__name__}:\n  {listed}")

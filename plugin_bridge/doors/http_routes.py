@@ -39,6 +39,7 @@ STATUS: Final[dict[Code, int]] = {
     "not_rendered": 409,
     "worker_lost": 503,
     "model_failed": 503,
+    "out_of_memory": 503,
     "denied": 403,  # 401 where a token is missing or wrong
     "shutting_down": 503,
     "internal": 500,
@@ -54,10 +55,12 @@ SOUND: Final = (
     "loop_crossfade_s",
     "position_s",
     "target_lufs",
+    "drafts",
 )
 """How a file is to be: fields of `scene.deliver`."""
 
-_EDIT: Final = ("base_revision", "render")
+_STEP: Final = ("base_revision", "render")
+_EDIT: Final = (*_STEP, "draft")
 
 _WITH_REVISION: Final = (SceneReply, Accepted, Delivery)
 
@@ -155,17 +158,31 @@ ROUTES: Final = (
     ),
     Route(
         "POST",
+        "/scenes/{scene}/extend",
+        "scene.extend",
+        "makes it longer: every layer goes on with what it plays",
+        body=WHOLE,
+    ),
+    Route(
+        "POST",
+        "/scenes/{scene}/compose",
+        "scene.compose",
+        "makes one mix of all layers, and each stem a part of it",
+        body=WHOLE,
+    ),
+    Route(
+        "POST",
         "/scenes/{scene}/undo",
         "scene.undo",
         "takes back the last edit, as a new revision",
-        query=_EDIT,
+        query=_STEP,
     ),
     Route(
         "POST",
         "/scenes/{scene}/redo",
         "scene.redo",
         "does again what the last undo took back",
-        query=_EDIT,
+        query=_STEP,
     ),
     Route(
         "POST",

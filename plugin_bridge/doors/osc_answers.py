@@ -62,6 +62,9 @@ def event(message: Envelope, stem: str | None = None) -> Message | None:
     if message.type == "event.take":
         where = (content["scene"], content["layer"], content["revision"])
         return Message(address, (*where, stem or "", content["take"]["id"]))
+    if message.type == "event.draft":
+        where = (content["scene"], content["layer"], content["revision"])
+        return Message(address, (*where, stem or "", content["job"]))
     if message.type == "event.worker":
         told = (content["state"], content["pid"] or 0, content["restarts"], content["detail"])
         return Message(address, told)

@@ -39,6 +39,7 @@ class Peer:
         name: whose jobs its jobs are.
         limit_bytes: the longest packet that reaches it for certain; None: any.
         heard_s: when it last sent anything.
+        drafts: its edits and renders ask for drafts.
         tasks: its commands on their way.
         turn: set when the requests of its newest command have reached the bridge.
     """
@@ -49,6 +50,7 @@ class Peer:
     limit_bytes: int | None = None
     heard_s: float = 0.0
     follows: bool = False
+    drafts: bool = False
     gone: bool = False
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
     turn: asyncio.Event = field(default_factory=_set)

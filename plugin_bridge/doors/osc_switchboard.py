@@ -27,7 +27,7 @@ from plugin_bridge.metrics import Metrics
 from scene_schema.envelope import Envelope
 from scene_schema.errors import Refused, shown
 from scene_schema.job_states import FINAL
-from scene_schema.messages import ERROR, Failure
+from scene_schema.messages import ERROR, REQUESTS, Failure
 
 log = logging.getLogger("stemscape.osc")
 
@@ -215,7 +215,10 @@ class Switchboard:
         if not wanted.kind:
             await self._own(sender, wanted, earlier)
             return []
-        request = Envelope(wanted.kind, wanted.content)
+        content = wanted.content
+        if sender.peer.drafts and "draft" in REQUESTS[wanted.kind].model_fields and not wanted.asks:
+            content = {**content, "draft": True}
+        request = Envelope(wanted.kind, content)
         handled = self._bridge.handle(request, Caller(sender.peer.name, sender.operator))
         (reply,) = await self._metrics.timed("osc", request, handled)
         self._say(sender.peer, answers.answer(wanted, reply), match.address)
@@ -282,6 +285,9 @@ class Switchboard:
         elif address == "/reply/port":
             peer = self.peers.set_reply_port(sender, given["port"], given.get("scope", "sender"))
             told = (given["port"],)
+        elif address == "/drafts":
+            peer.drafts = given["on"]
+            told = (int(peer.drafts),)
         elif address == "/token":
             told = (int(self._show_token(sender, given["token"])),)
         else:
@@ -343,8 +349,8 @@ class Switchboard:
             self._note_end(event.content)
         if not self.peers.followers():
             return
-        if event.type == "event.take":
-            self._spawn(self._tell_take(event))
+        if event.type in ("event.take", "event.draft"):
+            self._spawn(self._tell_stem(event))
         else:
             self._tell(answers.event(event))
 
@@ -354,11 +360,13 @@ class Switchboard:
             if end is not None and not end.done():
                 end.set_result(job)
 
-    async def _tell_take(self, event: Envelope) -> None:
+    async def _tell_stem(self, event: Envelope) -> None:
         content = event.content
-        stem = await self._stem(content["scene"], content["layer"], content["take"]["id"])
+        take = content["draft" if event.type == "event.draft" else "take"]["id"]
+        drafts = event.type == "event.draft"
+        stem = await self._stem(content["scene"], content["layer"], take, drafts=drafts)
         if isinstance(stem, Failure):
-            log.warning("the file of take %s could not be made: %s", content["take"]["id"], stem.message)
+            log.warning("the file of take %s could not be made: %s", take, stem.message)
         self._tell(answers.event(event, None if isinstance(stem, Failure) else stem))
 
     def _tell(self, message: Message | None) -> None:
@@ -366,24 +374,32 @@ class Switchboard:
             for peer in self.peers.followers():
                 self._say(peer, message)
 
-    async def _stem(self, scene: str, layer: str, take: str) -> str | Failure:
+    async def _stem(self, scene: str, layer: str, take: str, *, drafts: bool = False) -> str | Failure:
         """The path of a stem's file; asked for by several at once, it is made once."""
         key = (scene, layer, take)
         making = self._stems.get(key)
         if making is None:
-            work = guarded(f"the stem of {scene}/{layer}", self._make_stem(scene, layer))
+            work = guarded(f"the stem of {scene}/{layer}", self._make_stem(scene, layer, drafts))
             making = self._stems[key] = asyncio.get_running_loop().create_task(work)
             making.add_done_callback(lambda _: self._stems.pop(key, None))
         return await asyncio.shield(making)
 
-    async def _make_stem(self, scene: str, layer: str) -> str:
-        content: dict[str, Any] = {"scene": scene, "layers": [layer], "mix": False, "hand_off": "path"}
+    async def _make_stem(self, scene: str, layer: str, drafts: bool) -> str:
+        content: dict[str, Any] = {
+            "scene": scene,
+            "layers": [layer],
+            "mix": False,
+            "hand_off": "path",
+            "drafts": drafts,
+        }
         (reply,) = await self._bridge.handle(Envelope("scene.deliver", content))
         if reply.type == ERROR:
             raise Failure.model_validate(reply.content).refusal()
         for file in reply.content["files"]:
-            if file["layer"] == layer and file["path"]:
+            if file["layer"] == layer and file["path"] and file["draft"] == drafts:
                 return str(file["path"])
+        if drafts:
+            raise Refused("not_found", f"the draft of layer '{layer}' is over")
         raise Refused("internal", f"no file was written for layer '{layer}'")
 
     # --- out --------------------------------------------------------------------------------------------

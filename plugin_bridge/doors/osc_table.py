@@ -65,6 +65,20 @@ def _read_cues(given: Given) -> Any:
     return cues
 
 
+def _layer_origin(kind: str, what: str, *arguments: Argument) -> Row:
+    """An edit that starts from the take that plays."""
+
+    def content(names: Names, given: Given) -> Content:
+        return {**names, "changes": {"origin": {"kind": kind, **given}}}
+
+    address = {"variation": "vary", "region": "redo"}[kind]
+    return Row(f"/scene/<scene>/layer/<layer>/{address}", what, arguments, "layer.edit", content, sounds=True)
+
+
+def _loops(value: Any) -> tuple[Value, ...]:
+    return _plain(bool(value))
+
+
 _REVISED: Final = "`/done s command s scene i revision`"
 _RENDERED: Final = "`/accepted …` or " + _REVISED + ", then the stems"
 
@@ -100,7 +114,7 @@ def _layer_field(
     read = read or (lambda given: given[arguments[0].name])
 
     def value(content: Content, names: Names) -> tuple[Value, ...]:
-        return shown_as(_layer(content, names)[name])
+        return shown_as(_layer(content, names).get(name))
 
     return Row(
         f"/scene/<scene>/layer/<layer>/{name}",
@@ -209,6 +223,13 @@ ROWS: Final[tuple[Row, ...]] = (
         "Answers when all that this sender asked for before has come to its end, renders included.",
         (Argument("id", "i"),),
         answered="`/synced i id`",
+        spelled=True,
+    ),
+    Row(
+        "/drafts",
+        "1: the sender's edits and renders ask for a draft before the stem; 0: no more.",
+        (Argument("on", "b"),),
+        answered="`/done s command i on`",
         spelled=True,
     ),
     Row(
@@ -363,6 +384,22 @@ ROWS: Final[tuple[Row, ...]] = (
         shown_as=_chords,
     ),
     Row(
+        "/scene/<scene>/extend",
+        "Makes the scene longer; every layer goes on with what it plays.",
+        (Argument("duration_s", "f", bound=limits.DURATION_S),),
+        "scene.extend",
+        lambda names, given: {**names, **given},
+        sounds=True,
+    ),
+    Row(
+        "/scene/<scene>/compose",
+        "Renders all layers as one mix and takes it apart into stems, if the model can.",
+        (Argument("seed", "i", optional=True, bound=limits.SEED),),
+        "scene.compose",
+        lambda names, given: {**names, **given},
+        sounds=True,
+    ),
+    Row(
         "/scene/<scene>/undo",
         "Takes back the last edit, as a new revision.",
         kind="scene.undo",
@@ -436,6 +473,23 @@ ROWS: Final[tuple[Row, ...]] = (
     _layer_field("mute", "Out of the mix.", Argument("mute", "b")),
     _layer_field("solo", "Only soloed layers are in the mix.", Argument("solo", "b")),
     _layer_field("lock", "Its sound may not change.", Argument("lock", "b")),
+    _layer_field(
+        "loop",
+        "The stem's end runs into its beginning.",
+        Argument("loop", "b"),
+        shown_as=_loops,
+    ),
+    _layer_origin(
+        "variation",
+        "The stem once more, a little or much different: 0 leaves it, 1 keeps nothing of it.",
+        Argument("strength", "f", bound=limits.Bound(0, 1)),
+    ),
+    _layer_origin(
+        "region",
+        "Makes some seconds of the stem anew; the rest stays.",
+        Argument("from_s", "f"),
+        Argument("to_s", "f"),
+    ),
     Row(
         "/scene/<scene>/layer/<new>/add",
         "Puts a new layer at the end; the address names it.",
@@ -494,6 +548,11 @@ SENT: Final[tuple[tuple[str, str, str], ...]] = (
         "/event/take",
         "s scene s layer i revision s path s take",
         "a layer's new take; path empty: see the log",
+    ),
+    (
+        "/event/draft",
+        "s scene s layer i revision s path s job",
+        "a draft of a stem that is on its way; path empty: the stem was quicker, or see the log",
     ),
     ("/event/worker", "s state i pid i restarts s detail", "the worker's process"),
     ("/event/transport", "i playing f bpm i beats_per_bar f position_s s set_by", "a host said how it plays"),

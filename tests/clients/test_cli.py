@@ -213,6 +213,20 @@ def test_loops_in_flac_at_a_loudness(engine: LocalEngine, document: Path) -> Non
     assert [finding["field"] for finding in bars["error"]["findings"]] == ["$.length_bars"]
 
 
+def test_an_edit_says_its_draft_and_leaves_none(
+    engine: LocalEngine, client: Client, new_scene: NewScene, tmp_path: Path
+) -> None:
+    scene = new_scene()
+    client.create_scene(scene)
+    client.render(scene.id)
+    at = ["--out", tmp_path, "--address", engine.address]
+    done = stemscape("edit", scene.id, "rain", "--caption", "slow hail", *at)
+    assert done.exit_code == 0, done.output
+    assert "a draft of 'rain'" in done.stderr and str(tmp_path / "draft" / "mix.wav") in done.stderr
+    assert not (tmp_path / "draft").exists()
+    assert (tmp_path / "mix.wav").exists()
+
+
 def test_edit_a_scene_by_its_id(
     engine: LocalEngine, client: Client, new_scene: NewScene, tmp_path: Path
 ) -> None:

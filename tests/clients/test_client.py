@@ -9,6 +9,7 @@ import json
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from queue import Queue
 
 import pytest
 import soundfile
@@ -17,7 +18,7 @@ from clients.python import AsyncClient, Client, LocalEngine
 from clients.python.promises import STEP_16_BIT, check_edit, sum_error
 from scene_schema.errors import Refused
 from scene_schema.job_states import FINAL
-from scene_schema.messages import JobStatus
+from scene_schema.messages import DraftReady, JobStatus
 from scene_schema.scene import Layer, Scene
 
 NewScene = Callable[..., Scene]
@@ -159,6 +160,32 @@ def test_cancel_midway_and_the_next_render_runs(client: Client, new_scene: NewSc
     assert client.get_scene(scene.id).layers[2].stem == "missing"
     accepted = client.edit_layer(scene.id, "rain", {"caption": "wind"})
     assert client.wait(accepted).jobs[0].state == "done"
+
+
+def test_a_draft_is_delivered_while_its_stem_is_made(
+    client: Client, new_scene: NewScene, tmp_path: Path
+) -> None:
+    scene = new_scene()
+    client.create_scene(scene)
+    client.render(scene.id)
+    accepted = client.edit_layer(scene.id, "rain", {"caption": "slow hail"}, draft=True)
+    heard: Queue[DraftReady] = Queue()
+    told: list[str] = []
+
+    def deliver() -> None:
+        assert heard.get(timeout=20).layer == "rain"
+        delivered = client.deliver(scene.id, tmp_path, drafts=True)
+        told.extend(file.layer or "mix" for file in delivered.delivery.files if file.draft)
+
+    listener = threading.Thread(target=deliver)
+    listener.start()
+    assert client.wait(accepted, on_draft=heard.put).jobs[0].state == "done"
+    listener.join()
+    assert told == ["rain", "mix"]
+    assert not any(file.draft for file in client.deliver(scene.id, tmp_path, drafts=True).delivery.files)
+    client.edit_layer(scene.id, "rain", {"caption": "slow snow"}, render=False)
+    client.render(scene.id, on_draft=heard.put)
+    assert heard.get_nowait().draft.request.caption == "slow snow"
 
 
 def test_events_from_another_clients_edit(engine: LocalEngine, client: Client, new_scene: NewScene) -> None:

@@ -315,6 +315,21 @@ def a_job_is_told_from_start_to_end(talk: Talk) -> None:
 
 
 @case()
+def a_draft_comes_before_its_take(talk: Talk) -> None:
+    """`event.draft` comes before `event.take`, and only where the model makes drafts; a draft is no take."""
+    scene_id = created(talk).content["scene"]
+    asked = {"scene": scene_id, "layer": "rain", "changes": {"caption": f"slow {uuid.uuid4().hex}"}}
+    reply = ok(talk.ask("layer.edit", {**asked, "draft": True})).content
+    if ok(talk.ask("hello")).content["model"].get("draft_steps") is None:
+        ended(talk, reply["jobs"][0]["job"], "done")
+        return
+    draft = talk.wait_event("event.draft", scene=scene_id, layer="rain").content
+    take = talk.wait_event("event.take", scene=scene_id, layer="rain").content["take"]
+    assert draft["job"] == reply["jobs"][0]["job"] and draft["draft"]["id"] != take["id"]
+    assert draft["draft"]["length_samples"] == take["length_samples"]
+
+
+@case()
 def the_newest_edit_wins(talk: Talk) -> None:
     """A newer edit of a layer supersedes the job of the older one."""
     scene_id = created(talk).content["scene"]

@@ -115,6 +115,31 @@ def test_a_cancel_of_a_job_that_is_over_stops_nothing(worker: Worker) -> None:
     assert worker.until("render.stopped", "render.done").content["job"] == "2"
 
 
+def test_a_draft_comes_first_and_is_the_same_request_in_fewer_steps(worker: Worker) -> None:
+    worker.until("worker.ready")
+    one = job("1").model_copy(update={"draft_steps": 4})
+    worker.send(envelope_for("render", one))
+    heard = [worker.next()]
+    while heard[-1].type != "render.done":
+        heard.append(worker.next())
+    stages = [(said.content["stage"], said.content["step"]) for said in heard if "stage" in said.content]
+    assert stages == [
+        *(("draft", step) for step in range(1, 5)),
+        ("text", 1),
+        *(("sampling", step) for step in range(1, FAKE.steps + 1)),
+    ]
+    draft = next(said for said in heard if said.type == "render.draft")
+    assert heard.index(draft) == 4
+    stem = np.frombuffer(heard[-1].binary[0], "<f4")
+    assert np.allclose(np.frombuffer(draft.binary[0], "<f4"), stem * 4 / FAKE.steps, atol=1e-6)
+    assert heard[-1].content["rendered_s"] < 2 * draft.content["rendered_s"] * FAKE.steps / 4
+
+    worker.send(envelope_for("render", one.model_copy(update={"id": "2"})))
+    worker.until("render.progress")
+    worker.send(envelope_for("cancel", CancelJob(job="2")))
+    assert worker.until("render.stopped", "render.done").type == "render.stopped"
+
+
 def test_it_stops_when_told_to(worker: Worker) -> None:
     worker.until("worker.ready")
     worker.send(envelope_for("stop", StopEngine()))

@@ -79,6 +79,7 @@ def test_every_request_has_an_answer_of_its_class(tmp_path: Path, kind: str) -> 
         contents: dict[str, Any] = {
             "scene.create": {"scene": scene("other")},
             "scene.edit": {"scene": "rain", "changes": {"title": "Rain"}},
+            "scene.extend": {"scene": "rain", "duration_s": 0.75},
             "layer.edit": edit(gain_db=-3.0),
             "layer.add": {"scene": "rain", "layer": layer},
             "layer.remove": {"scene": "rain", "layer": "env"},
@@ -297,6 +298,7 @@ def plain(kind: str) -> Envelope:
     contents: dict[str, Any] = {
         "scene.create": {"scene": scene()},
         "scene.edit": {"scene": "rain", "changes": {"title": "x"}},
+        "scene.extend": {"scene": "rain", "duration_s": 9.0},
         "layer.edit": edit(gain_db=0.0),
         "layer.add": {"scene": "rain", "layer": scene()["layers"][0]},
         "layer.remove": {"scene": "rain", "layer": "env"},

@@ -15,11 +15,12 @@ from tests.scene_schema.test_scene import GOOD
 MODEL = Capabilities(
     name="m", title="M", weights_sha256="0", rate_hz=24000, channels=1, latent_rate_hz=25.0, shortest_s=0.5,
     longest_s=10.0, views=["speech", "sfx", "music", "env"], transcript=True, cues=True, tempo=True, steps=8,
-    guidance=2.0,
+    guidance=2.0, negative=True,
 )  # fmt: skip
 OTHER: dict[str, Any] = {
     "view": "sfx", "caption": "other", "transcript": "Other words.", "seed": 7, "cues": [{"at_s": 2.0}],
     "gain_db": -1.0, "pan": 0.5, "mute": True, "solo": True,
+    "origin": {"kind": "variation", "take": "a" * 64, "strength": 0.4}, "loop": True, "apart_from": ["wind"],
 }  # fmt: skip
 
 

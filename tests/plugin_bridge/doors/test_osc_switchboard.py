@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import soundfile
 from pythonosc.osc_bundle_builder import OscBundleBuilder
@@ -20,9 +21,9 @@ from plugin_bridge.doors.osc_packet import Message, Value, decode, encode
 from plugin_bridge.doors.osc_peers import FOLLOWERS, PEERS, SILENT_S, Address, Sender
 from plugin_bridge.doors.osc_switchboard import Switchboard
 from scene_schema.envelope import Envelope
-from scene_schema.messages import Failure
+from scene_schema.messages import Failure, RenderDraft
 from tests.plugin_bridge.engine_process import scene
-from tests.plugin_bridge.fakes import Room
+from tests.plugin_bridge.fakes import FAKE, Room
 
 HERE = ("127.0.0.1", 9000)
 
@@ -272,6 +273,30 @@ def test_followers_hear_events_with_paths_until_they_have_enough(tmp_path: Path)
         before = len(desk.sent)
         await desk.ask(GAIN, -6, source=("127.0.0.1", 9001))
         assert [to for to, _ in desk.sent[before:]] == [("127.0.0.1", 9001)]
+
+    at_desk(tmp_path, story)
+
+
+def test_a_draft_is_asked_for_once_and_told_with_its_path(tmp_path: Path) -> None:
+    async def story(desk: Desk) -> None:
+        assert await desk.ask("/drafts", 1) == [("/done", "/drafts", 1)]
+        await desk.ask("/notify", 1)
+        await desk.ask(CAPTION, "storm")
+        await desk.settle()
+        job = desk.room.worker.renders()[-1]
+        assert job.draft_steps == FAKE.draft_steps
+        length = round(job.request.duration_s * FAKE.rate_hz)
+        said = {"rate_hz": FAKE.rate_hz, "channels": 1, "length_samples": length, "rendered_s": 0.1}
+        half = np.full(length, 0.5, "<f4").tobytes()
+        await desk.room.tell("render.draft", RenderDraft(job=job.id, **said), half)
+        *where, path, named = await desk.hears("/event/draft")
+        assert (where, named) == (["rain", "env", 2], job.id)
+        assert soundfile.read(path)[0].max() == pytest.approx(0.5, abs=1e-6)
+        await desk.room.render()
+        await desk.ask("/drafts", 0)
+        await desk.ask(CAPTION, "hail")
+        await desk.settle()
+        assert desk.room.worker.renders()[-1].draft_steps is None
 
     at_desk(tmp_path, story)
 

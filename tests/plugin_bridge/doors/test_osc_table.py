@@ -90,6 +90,16 @@ CASES: list[tuple[str, tuple[Value, ...], tuple[str, dict[str, Any]]]] = [
             },
         ),
     ),
+    ("/scene/rain/extend", (20.0,), ("scene.extend", {"scene": "rain", "duration_s": 20.0})),
+    ("/scene/rain/compose", (), ("scene.compose", {"scene": "rain"})),
+    ("/scene/rain/compose", (7,), ("scene.compose", {"scene": "rain", "seed": 7})),
+    ("/scene/rain/layer/env/vary", (0.5,), changes(origin={"kind": "variation", "strength": 0.5})),
+    (
+        "/scene/rain/layer/env/redo",
+        (1.0, 2.5),
+        changes(origin={"kind": "region", "from_s": 1.0, "to_s": 2.5}),
+    ),
+    ("/scene/rain/layer/env/loop", (True,), changes(loop=True)),
     ("/scene/rain/undo", (), ("scene.undo", {"scene": "rain"})),
     ("/scene/rain/redo", (), ("scene.redo", {"scene": "rain"})),
     ("/scene/rain/export", (), ("scene.export", {"scene": "rain", "hand_off": "path"})),
@@ -168,7 +178,7 @@ def test_a_scene_comes_as_a_document() -> None:
 def test_every_row_is_tried_and_every_request_can_be_said() -> None:
     tried = {match.row.address for address, *_ in CASES for match in expand(ROWS, address, TREE)}
     own = {row.address for row in ROWS if not row.kind}
-    assert own == {"/notify", "/sync", "/reply/port", "/token", "/dumpOSC", "/scene/load"}
+    assert own == {"/notify", "/drafts", "/sync", "/reply/port", "/token", "/dumpOSC", "/scene/load"}
     assert tried | own | {"/scene/create"} == {row.address for row in ROWS}
     assert {row.kind for row in ROWS} - {""} <= set(REQUESTS)
     assert set(REQUESTS) <= {row.kind for row in ROWS}, "a request that OSC cannot spell"
