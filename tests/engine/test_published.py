@@ -18,9 +18,10 @@ from engine import checkpoint, weights_digest
 from engine.models.audiogen import AudioGen, AudioGenConfig
 from engine.models.weights import load_weights
 from engine.published import open_published
-from engine.published_memory import _container_bytes, check_memory, memory_need
+from engine.published_memory import _container_bytes, check_before_loading, check_memory, memory_need
 from engine.published_shapes import check_shapes
 from engine.text_reader import TextReader
+from engine.worker import load
 from scene_schema.errors import Refused
 from tests.engine.models import golden
 from tests.make_full_published import make_full_published
@@ -214,6 +215,21 @@ def test_memory_is_counted_by_what_stays(tiny: Path) -> None:
         check_memory(wide.total_bytes, wide.total_bytes - 1)
     check_memory(wide.total_bytes, wide.total_bytes)
     check_memory(wide.total_bytes, None)
+
+
+def test_a_model_that_does_not_fit_is_refused_before_it_is_loaded(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    need = memory_need(open_published(tiny), generator_weight_bytes=1)
+    monkeypatch.setattr("engine.published_memory.available_bytes", lambda: need.total_bytes - 1)
+    with pytest.raises(Refused, match=r"free memory: 0\.0 GB for the weights alone"):
+        load(str(tiny), 1)
+    published = open_published(tiny)
+    with pytest.raises(Refused, match="free GPU memory"):
+        check_before_loading(published, "bfloat16", gpu_free_bytes=1000)
+    check_before_loading(
+        published, "bfloat16", gpu_free_bytes=2**30
+    )  # main memory has the text encoder alone
 
 
 def test_a_containers_limit_counts(tmp_path: Path) -> None:
