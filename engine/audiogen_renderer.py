@@ -25,6 +25,7 @@ from engine.models.vocos import Vocos, decode_in_a_circle
 from engine.models.weights import WeightsError, fetch_from, load_weights
 from engine.precision import fastest_precision
 from engine.published import PublishedModel, open_published
+from engine.published_memory import check_before_loading
 from engine.renderer import Old, Progress, Sound
 from engine.sampling import Velocity, sample, sway_sigmas, timestep_of
 from engine.soft_masks import separate
@@ -91,6 +92,8 @@ class AudioGenRenderer:
         native = device.type == "cuda" or fastest_precision() is torch.bfloat16
         precision: Precision = rounded or ("bfloat16" if native else "float32")
         model = open_published(found.folder)
+        free_bytes = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else None
+        check_before_loading(model, precision, gpu_free_bytes=free_bytes)
         text = TextReader.load(model.text_encoder, max_tokens=model.generator_config["tokenizer_max_length"])
         try:
             prompts, network = _generator(model, text.text_dim, precision, device)
