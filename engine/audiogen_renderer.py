@@ -36,7 +36,7 @@ from scene_schema.errors import Refused
 from scene_schema.identity import identity
 from scene_schema.origin import Continuation, Mix, Region, Variation
 from scene_schema.prompt import compose_parts, compose_sound
-from scene_schema.rendering import RenderRequest
+from scene_schema.rendering import RenderRequest, StemReport
 
 WINDOW_S: Final = 10.0  # the network learned from clips of this length; longer ones are made of windows
 OVERLAP_S: Final = 3.0
@@ -75,7 +75,7 @@ class AudioGenRenderer:
         self._network = network
         self._codec = codec
         self._heard: OrderedDict[tuple[tuple[str, ...], tuple[str, ...]], Prompt] = OrderedDict()
-        self._mixed: tuple[str, Samples] = ("", np.zeros((0, 0), np.float32))
+        self._mixed: tuple[str, Samples, list[StemReport]] = ("", np.zeros((0, 0), np.float32), [])
         self._where = where
 
     @classmethod
@@ -154,7 +154,8 @@ class AudioGenRenderer:
                 frame_samples=config.samples_per_frame,
                 plain_db=plain_db,
             )
-        yield Sound(stem, config.rate_hz, latent[0].cpu().numpy().astype(np.float16))
+        kept_latent = latent[0].cpu().numpy().astype(np.float16)  # (C, T)
+        yield Sound(stem, config.rate_hz, kept_latent, StemReport(route="independent"))
 
     def _take_apart(self, request: RenderRequest, mix: Mix) -> Iterator[Progress | Sound]:
         """One of the stems of a mix. All are made together, and kept until another mix is asked for."""
@@ -187,14 +188,17 @@ class AudioGenRenderer:
                 yield Progress("sampling", len(sigmas) - 1 + step.step, steps)
             mixed, renders = self._decoded(latent, request), self._decoded(layers, request)  # (1, S), (N, S)
             parts = separate(torch.from_numpy(mixed[0]), torch.from_numpy(renders))
-            self._mixed = (
-                key,
-                finished_together(parts.stems.numpy(), mixed[0]),
-            )
+            stems = finished_together(parts.stems.numpy(), mixed[0])
+            reports = [
+                StemReport(route="coherent", sum_error=parts.sum_error, leakage=leakage)
+                for leakage in parts.leakage
+            ]
+            self._mixed = (key, stems, reports)
         yield Progress("decoding", 1, 1)
-        stem = self._mixed[1][mix.place][:, None]
+        _, stems, reports = self._mixed
+        stem = stems[mix.place][:, None]
         rate_hz = self._prompts.config.rate_hz
-        yield Sound(stem if request.loop else edged(stem, rate_hz), rate_hz)
+        yield Sound(stem if request.loop else edged(stem, rate_hz), rate_hz, report=reports[mix.place])
 
     @torch.inference_mode()
     def expected_s(self, text: str) -> float:

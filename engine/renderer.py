@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from engine.audio import Samples
 from scene_schema.capabilities import Capabilities
-from scene_schema.rendering import RenderRequest
+from scene_schema.rendering import RenderRequest, StemReport
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,7 @@ class Sound:
     rate_hz: int
     latent: NDArray[np.float16] | None = None
     """What it was decoded from, (C, T), for later renders to start from."""
+    report: StemReport | None = None
 
 
 @dataclass(frozen=True)

@@ -127,6 +127,7 @@ class Worker:
             channels=sound.samples.shape[1],
             length_samples=sound.samples.shape[0],
             rendered_s=rendered_s,
+            report=sound.report,
             latent_channels=None if sound.latent is None else sound.latent.shape[0],
         )
         frames = [np.ascontiguousarray(sound.samples, dtype="<f4").tobytes()]

@@ -511,6 +511,7 @@ def _take_of(
         rendered_s=done.rendered_s,
         loudness_lufs=loudness.integrated_lufs,
         true_peak_db=loudness.true_peak_db,
+        report=done.report,
     )
     return take, audio, latent
 

@@ -30,7 +30,7 @@ from scene_schema.edits import (
 )
 from scene_schema.errors import Code, Finding, Refused, refused_by, shown
 from scene_schema.job_states import State
-from scene_schema.rendering import RenderJob, Take
+from scene_schema.rendering import RenderJob, StemReport, Take
 from scene_schema.scene import Scene, Slug, Strict, View
 
 # --- requests -------------------------------------------------------------------------------------------
@@ -503,6 +503,7 @@ class RenderDone(Open):
     channels: int
     length_samples: int
     rendered_s: float
+    report: StemReport | None = None
     latent_channels: int | None = None
 
 

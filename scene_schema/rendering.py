@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
@@ -123,6 +123,19 @@ class RenderJob(Strict):
         return identity(self.request)
 
 
+class StemReport(BaseModel):
+    """How a stem was made, and how well it stands apart from the others."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    route: Literal["independent", "coherent"]
+    """Rendered by itself, or taken out of one mix of all layers."""
+    sum_error: float | None = None
+    """Coherent: the largest difference between the stems' sum and their mix, of full scale."""
+    leakage: float | None = None
+    """Coherent: the share of the stem's power where another layer's own render is the loudest."""
+
+
 class Take(BaseModel):
     """One rendering of a layer, kept for ever: its audio is a file named by the audio's own hash."""
 
@@ -142,5 +155,7 @@ class Take(BaseModel):
     """Integrated, at the take's own rate and channels; None: too short, silent, or never measured."""
     true_peak_db: float | None = None
     """None in takes from before this was measured."""
+    report: StemReport | None = None
+    """None where the model does not say."""
     latent_sha256: str | None = None
     """Of the latent that lies beside the audio; None: none was kept."""

@@ -55,7 +55,7 @@ def export(run: Path, clips: Clips, config: CompactConfig, folder: Path) -> None
     }
     capabilities = Capabilities(
         name="compact",
-        title="Compact v1: 24 kHz mono, trained on rendered sound",
+        title="Compact v2: 24 kHz mono, trained on rendered sound",
         weights_sha256=hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest(),
         rate_hz=config.rate_hz,
         channels=1,

@@ -249,7 +249,12 @@ def test_coherent_stems_add_up_to_the_mix_that_they_are_of(renderer: AudioGenRen
             transcript=part.get("transcript"),
             seed=part["seed"],
         )
-        stems.append(whole(renderer, asked).samples)
+        made = whole(renderer, asked)
+        assert made.report is not None
+        assert made.report.route == "coherent"
+        assert made.report.sum_error is not None and made.report.sum_error <= 1e-4
+        assert made.report.leakage is not None and 0.0 <= made.report.leakage <= 1.0
+        stems.append(made.samples)
         if place == 0:
             mix_request = asked
     # the mix itself, rendered plainly under the whole scene's prompt
