@@ -6,7 +6,6 @@ so that the bridge knows a model before any worker has loaded it.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +15,7 @@ from pydantic import ValidationError
 
 from engine.model_catalogue import MODELS
 from engine.published import find_named, is_published, open_published
-from engine.weights_digest import model_digest
+from engine.weights_digest import model_digest, sha256_of
 from scene_schema.capabilities import Capabilities
 from scene_schema.errors import Refused, refused_by
 
@@ -158,20 +157,21 @@ def describe(model: str) -> Capabilities:
 
 
 def verify(checkpoint: Checkpoint) -> None:
-    """Raises `Refused` (`model_failed`) where the weights are missing or are not the ones described."""
+    """Raises `Refused` (`model_failed`) where the weights are missing or are not the ones described.
+
+    A published model is described by the very digest of its files: to find it is to verify it.
+    """
+    if checkpoint.architecture == PUBLISHED:
+        return
     expected = checkpoint.capabilities.weights_sha256
     try:
-        with checkpoint.weights.open("rb") as file:
-            digest = hashlib.sha256()
-            while block := file.read(1 << 20):
-                digest.update(block)
+        found = sha256_of(checkpoint.weights)
     except OSError as error:
         raise Refused(
             "model_failed",
             f"the weights of model '{checkpoint.capabilities.name}' cannot be read: {error}",
             remedy="Install the package again.",
         ) from error
-    found = digest.hexdigest()
     if found != expected:
         raise Refused(
             "model_failed",

@@ -7,6 +7,7 @@ import pytest
 
 from engine import checkpoint
 from scene_schema.errors import Refused
+from tests.make_tiny_published import make_tiny_published
 
 MODEL = {
     "architecture": "fake",
@@ -21,6 +22,11 @@ def test_the_shipped_models_describe_themselves() -> None:
 
 def test_the_shipped_weights_are_the_ones_described() -> None:
     checkpoint.verify(checkpoint.find("compact"))
+
+
+def test_a_published_model_that_is_found_is_verified(tmp_path: Path) -> None:
+    make_tiny_published(tmp_path / "tiny")
+    checkpoint.verify(checkpoint.find(str(tmp_path / "tiny")))
 
 
 def test_an_unknown_model_is_answered_with_those_that_exist() -> None:
