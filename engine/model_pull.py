@@ -60,8 +60,9 @@ def missing_bytes(listing: Listing, cache: Path) -> int:
     for file in listing.files:
         if (folder / "snapshots" / listing.commit / file.name).exists():
             continue
-        for place in (_blob(folder, file), _partial(folder, file)):
-            if place is not None and place.exists():
+        blob = _blob(folder, file)
+        for place in () if blob is None else (blob, _partial(blob)):
+            if place.exists():
                 missing += max(0, file.size_bytes - place.stat().st_size)
                 break
         else:
@@ -172,7 +173,7 @@ def _fetch_large(listing: Listing, file: HubFile, blob: Path, steps: _Steps) -> 
     from huggingface_hub.file_download import http_get
     from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
 
-    partial = blob.with_name(f"{blob.name}.incomplete")
+    partial = _partial(blob)
     partial.parent.mkdir(parents=True, exist_ok=True)
     with partial.open("ab") as opened:
         done = opened.tell()
@@ -243,8 +244,8 @@ def _blob(folder: Path, file: HubFile) -> Path | None:
     return None if file.sha256 is None else folder / "blobs" / file.sha256
 
 
-def _partial(folder: Path, file: HubFile) -> Path | None:
-    return None if file.sha256 is None else folder / "blobs" / f"{file.sha256}.incomplete"
+def _partial(blob: Path) -> Path:
+    return blob.with_name(f"{blob.name}.incomplete")
 
 
 def _git_digest(file: Path) -> str:

@@ -27,6 +27,8 @@ class StoredTensor:
     shape: tuple[int, ...]
     dtype: str
     """As safetensors spells it: F32, BF16, I64."""
+    file: Path
+    """That it lies in."""
 
     @property
     def weights(self) -> int:
@@ -61,7 +63,7 @@ def stored_tensors(entry: Path) -> dict[str, StoredTensor]:
             with safe_open(file, framework="np") as stored:
                 for name in stored.keys():  # noqa: SIM118 - a file, not a dict
                     described = stored.get_slice(name)
-                    found[name] = StoredTensor(tuple(described.get_shape()), described.get_dtype())
+                    found[name] = StoredTensor(tuple(described.get_shape()), described.get_dtype(), file)
         except SafetensorError as error:
             raise ValueError(f"{file.name} is damaged or no safetensors file ({error})") from error
     return found

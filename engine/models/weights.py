@@ -15,7 +15,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from engine.stored_tensors import shapes, stored_tensors, tensor_files
+from engine.stored_tensors import StoredTensor, shapes, stored_tensors
 
 DERIVED = re.compile(
     r"(^|\.)(rotary\.inv_freq"  # rotary frequencies: follow from the head width
@@ -116,18 +116,10 @@ def fetch_from(file: Path, module: nn.Module, *, prefix: str = "") -> Fetch:
     Raises:
         WeightsError: as `load_weights`, before anything is read.
     """
-    places: dict[str, Path] = {}
-    try:
-        found = pieces_of(stored_tensors(file), prefix, ())
-        for one in tensor_files(file):
-            with safe_open(one, framework="pt") as stored:
-                places.update(dict.fromkeys(stored.keys(), one))
-    except (SafetensorError, OSError, ValueError) as error:
-        raise WeightsError(f"{file}: expected a safetensors file, got: {error}") from error
-    _refuse(compare(module_shapes(module), shapes(found)), file, module)
+    found = _found(file, module, prefix, ())
 
     def fetch(name: str) -> Tensor:
-        with safe_open(places[prefix + name], framework="pt") as stored:
+        with safe_open(found[name].file, framework="pt") as stored:
             tensor: Tensor = stored.get_tensor(prefix + name)
         return tensor.to(torch.float32) if tensor.is_floating_point() else tensor
 
@@ -155,26 +147,37 @@ def load_weights(
     Raises:
         WeightsError: the file is not readable, or has missing, unexpected or wrong-shaped tensors.
     """
-    expected = module_shapes(module)
+    found = _found(file, module, prefix, other_pieces)
+    files: dict[Path, list[str]] = {}
+    for name in module_shapes(module).keys() & found.keys():
+        files.setdefault(found[name].file, []).append(name)
     tensors: dict[str, Tensor] = {}
     try:
-        found = shapes(pieces_of(stored_tensors(file), prefix, other_pieces))
-        _refuse(compare(expected, found), file, module)
-        for one in tensor_files(file):
+        for one, names in files.items():
             with safe_open(one, framework="pt") as stored:
-                for name in pieces_of(dict.fromkeys(stored.keys(), ""), prefix, other_pieces):
-                    if name in expected:
-                        tensor = stored.get_tensor(prefix + name)
-                        tensors[name] = tensor.to(dtype) if dtype and tensor.is_floating_point() else tensor
-    except WeightsError:
-        raise
-    except (SafetensorError, OSError, ValueError) as error:
-        raise WeightsError(f"{file}: expected a safetensors file, got: {error}") from error
+                for name in names:
+                    tensor = stored.get_tensor(prefix + name)
+                    tensors[name] = tensor.to(dtype) if dtype and tensor.is_floating_point() else tensor
+    except (SafetensorError, OSError) as error:
+        raise _unreadable(file, error) from error
     on_meta = any(tensor.is_meta for tensor in module.state_dict().values())
     module.load_state_dict(tensors, strict=False, assign=on_meta)
 
 
-def _refuse(mismatch: Mismatch, file: Path, module: nn.Module) -> None:
+def _found(
+    file: Path, module: nn.Module, prefix: str, other_pieces: tuple[str, ...]
+) -> dict[str, StoredTensor]:
+    """The module's tensors in the file, by their names in the module. Raises `WeightsError`."""
+    try:
+        found = pieces_of(stored_tensors(file), prefix, other_pieces)
+    except (OSError, ValueError) as error:
+        raise _unreadable(file, error) from error
+    mismatch = compare(module_shapes(module), shapes(found))
     if mismatch:
         listed = "\n  ".join(mismatch.lines())
         raise WeightsError(f"{file}: does not fit {type(module).__name__}:\n  {listed}")
+    return found
+
+
+def _unreadable(file: Path, error: Exception) -> WeightsError:
+    return WeightsError(f"{file}: expected a safetensors file, got: {error}")
