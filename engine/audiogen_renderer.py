@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Final
@@ -13,9 +12,9 @@ from torch import Tensor
 
 from engine.audio import STEM_CEILING_DB, Samples, gain_of, peak_db
 from engine.checkpoint import Checkpoint, Variant
-from engine.from_take import edged, held, joined, noise_seed
+from engine.from_take import begun, edged, joined, noise_seed
 from engine.guidance import EVERYWHERE, GuidedRange, guided
-from engine.kept_latents import Start, fitted, holding, in_a_circle, part_way, straight
+from engine.kept_latents import Start, fitted, in_a_circle, part_way, part_way_sigmas, straight
 from engine.models.audiogen import AudioGenConfig, PromptReader, decoder_config, encoder_config
 from engine.models.dit import DiT
 from engine.models.packed_linear import Precision
@@ -26,15 +25,15 @@ from engine.models.weights import WeightsError, fetch_from, load_weights
 from engine.precision import fastest_precision
 from engine.published import PublishedModel, open_published
 from engine.published_memory import check_before_loading
-from engine.renderer import Old, Progress, Sound
-from engine.sampling import Velocity, sample, sway_sigmas, timestep_of
+from engine.renderer import Old, Progress, Sound, latent_frames
+from engine.sampling import Step, Velocity, sample, sway_sigmas, timestep_of
 from engine.soft_masks import separate
 from engine.splice import shortened
 from engine.text_reader import TextReader
 from engine.windows import blended, windows_of
 from scene_schema.errors import Refused
 from scene_schema.identity import identity
-from scene_schema.origin import Continuation, Mix, Region, Variation
+from scene_schema.origin import Mix
 from scene_schema.prompt import compose_parts, compose_sound
 from scene_schema.rendering import RenderRequest, StemReport
 
@@ -119,21 +118,17 @@ class AudioGenRenderer:
         prompt = self._listen([text], unlike)
         yield Progress("text", 1, 1)
 
-        config, origin, frames = self._prompts.config, request.origin, self._frames(request)
+        config = self._prompts.config
+        frames = latent_frames(request, config.latent_rate_hz)
         start = self._noise(noise_seed(request), frames)  # (1, C, T)
-        begun = Start(start, sway_sigmas(request.steps))
-        velocity = self._velocity(prompt, request)
+        place, velocity = Start(start, sway_sigmas(request.steps)), self._velocity(prompt, request)
         before = None  # (1, C, T)
         if old is not None:
             before = fitted(self._latent_of(old), frames)
-            if isinstance(origin, Variation):
-                begun = part_way(before, start, origin.strength, request.steps)
-            elif isinstance(origin, Region | Continuation):
-                old_s = len(old.samples) / config.rate_hz
-                kept = held(origin, frames, config.latent_rate_hz, old_s)
-                velocity = holding(velocity, before, start, kept)
-        latent = begun.latent
-        for step in sample(velocity, begun.latent, begun.sigmas):
+            old_s = len(old.samples) / config.rate_hz
+            place, velocity = begun(velocity, before, start, request, config.latent_rate_hz, old_s)
+        latent = place.latent
+        for step in self._steps(velocity, place):
             latent = step.latent
             yield Progress("sampling", step.step, step.steps)
 
@@ -172,18 +167,18 @@ class AudioGenRenderer:
             alone = self._listen(words, others if len(words) > 1 else [])
             yield Progress("text", 1, 1)
 
-            frames = self._frames(request)
+            frames = latent_frames(request, self._prompts.config.latent_rate_hz)
             latent = self._noise(mix.seed, frames)  # (1, C, T)
             own = torch.cat([self._noise(part.seed, frames) for part in mix.parts])  # (N, C, T)
             sigmas = sway_sigmas(request.steps)
-            later = part_way(own, own, LAYER_STRENGTH, request.steps).sigmas
+            later = part_way_sigmas(LAYER_STRENGTH, request.steps)
             steps = len(sigmas) + len(later) - 2
-            for step in sample(self._velocity(whole, request), latent, sigmas):
+            for step in self._steps(self._velocity(whole, request), Start(latent, sigmas)):
                 latent = step.latent
                 yield Progress("sampling", step.step, steps)
-            begun = part_way(latent.expand_as(own), own, LAYER_STRENGTH, request.steps)
-            layers = begun.latent
-            for step in sample(self._velocity(alone, request), begun.latent, begun.sigmas):
+            place = part_way(latent.expand_as(own), own, LAYER_STRENGTH, request.steps)
+            layers = place.latent
+            for step in self._steps(self._velocity(alone, request), place):
                 layers = step.latent
                 yield Progress("sampling", len(sigmas) - 1 + step.step, steps)
             mixed, renders = self._decoded(latent, request), self._decoded(layers, request)  # (1, S), (N, S)
@@ -207,6 +202,11 @@ class AudioGenRenderer:
         frames = self._prompts.frames(self._prompts.read(states.float(), mask))
         return float(frames[0]) / self._prompts.config.latent_rate_hz
 
+    def _steps(self, velocity: Velocity, place: Start) -> Iterator[Step]:
+        """Walks down from a place, its times worked out in one pass over the weights that make them."""
+        self._network.prepare_times(timestep_of(place.sigmas[:-1]).tolist())
+        yield from sample(velocity, place.latent, place.sigmas)
+
     def _velocity(self, prompt: Prompt, request: RenderRequest) -> Velocity:
         """The guided velocity of clips in windows, in a circle where they loop."""
         rate_hz = self._prompts.config.latent_rate_hz
@@ -218,9 +218,6 @@ class AudioGenRenderer:
             return blended(lambda window: one(latent[..., window], sigma), windows)  # (n, C, T)
 
         return in_a_circle(shown, MARGIN_FRAMES) if request.loop else straight(shown)
-
-    def _frames(self, request: RenderRequest) -> int:
-        return math.ceil(request.duration_s * self._prompts.config.latent_rate_hz - 1e-6)
 
     def _decoded(self, latent: Tensor, request: RenderRequest) -> Samples:
         """Latents (n, C, T) as samples (n, S) of the clip's length."""
@@ -240,7 +237,6 @@ class AudioGenRenderer:
             encoder = TokenizerEncoder(encoder_config(self._model.codec_config))
         load_weights(encoder, self._model.codec_weights, prefix="encoder.", dtype=torch.float32)
         mono = torch.from_numpy(old.samples.mean(axis=1))
-        # whole frames, and one spectral frame more, without which the last latent is not made
         missing = -len(mono) % self._prompts.config.samples_per_frame
         latent: Tensor = encoder.eval()(torch.nn.functional.pad(mono, (0, missing))[None])  # (1, C, T)
         return latent.to(self._network.device)

@@ -14,21 +14,20 @@ from engine import checkpoint
 from engine.audio import STEM_CEILING_DB, Samples, gain_of, loudest_db, peak_db
 from engine.checkpoint import Checkpoint
 from engine.frame_features import FrameFeatures, frame_features
-from engine.from_take import edged, held, joined, noise_seed
+from engine.from_take import begun, edged, joined, noise_seed
 from engine.harmony import timed_chords
-from engine.kept_latents import Start, fitted, holding, in_a_circle, part_way, straight
+from engine.kept_latents import Start, fitted, in_a_circle, straight
 from engine.models.compact import CompactConfig, CompactModel, Conditioning
 from engine.models.vocos import decode_in_a_circle
 from engine.models.weights import WeightsError, load_weights
 from engine.precision import fastest_precision
-from engine.renderer import Old, Progress, Sound
+from engine.renderer import Old, Progress, Sound, latent_frames
 from engine.sampling import guide, sample, sway_sigmas, timestep_of
 from engine.speech_plan import plan_speech
 from engine.splice import shortened
 from engine.text_features import Vocabulary, caption_ids
 from engine.windows import blended, windows_of
 from scene_schema.errors import Refused
-from scene_schema.origin import Continuation, Region, Variation
 from scene_schema.rendering import RenderRequest
 
 SPEAKING: Final = ("usual_phoneme_s", "lexicon", "vocabulary")  # in `model.json` beside the sizes
@@ -73,8 +72,8 @@ class CompactRenderer:
     @torch.inference_mode()
     def render(self, request: RenderRequest, old: Old | None = None) -> Iterator[Progress | Sound]:
         """Yields progress after every step, then the stem."""
-        config, origin = self._model.config, request.origin
-        frames = math.ceil(request.duration_s * config.latent_rate_hz - 1e-6)
+        config = self._model.config
+        frames = latent_frames(request, config.latent_rate_hz)
         noise = torch.Generator().manual_seed(request.seed)
         start = self._noise(noise, frames)  # (1, C, T)
         before = None  # (1, C, T)
@@ -84,17 +83,9 @@ class CompactRenderer:
             self._noise(noise, was.shape[-1])  # the decoder's noise is then what it was in the old take
             start = self._noise(torch.Generator().manual_seed(noise_seed(request)), frames)
             before = fitted(was, frames)
-        kept_frames = None  # (1, 1, T)
-        if before is not None and isinstance(origin, Region | Continuation):
-            assert old is not None
-            old_s = len(old.samples) / config.rate_hz
-            kept_frames = held(origin, frames, config.latent_rate_hz, old_s)
         given = self._condition(request)
         yield Progress("text", 1, 1)
 
-        begun = Start(start, sway_sigmas(request.steps))
-        if before is not None and isinstance(origin, Variation):
-            begun = part_way(before, start, origin.strength, request.steps)
         both = given.beside(given.without()).to(self._precision)
 
         def shown(latent: Tensor, sigma: Tensor, places: Tensor) -> Tensor:
@@ -109,17 +100,19 @@ class CompactRenderer:
             return blended(part, windows_of(latent.shape[-1], longest=WINDOW_FRAMES, overlap=OVERLAP_FRAMES))
 
         velocity = in_a_circle(shown, MARGIN_FRAMES) if request.loop else straight(shown)
-        if before is not None and kept_frames is not None:
-            velocity = holding(velocity, before, start, kept_frames)
-        latent = begun.latent
-        for step in sample(velocity, begun.latent, begun.sigmas):
+        place = Start(start, sway_sigmas(request.steps))
+        if old is not None and before is not None:
+            old_s = len(old.samples) / config.rate_hz
+            place, velocity = begun(velocity, before, start, request, config.latent_rate_hz, old_s)
+        latent = place.latent
+        for step in sample(velocity, place.latent, place.sigmas):
             latent = step.latent
             yield Progress("sampling", step.step, step.steps)
 
         samples = self._decoded(latent, noise, request)
         yield Progress("decoding", 1, 1)
         level_db = float(self._model.generator.expected_level_db(given))
-        if old is None or before is None or origin is None:
+        if old is None or before is None:
             stem = finished(samples, config.rate_hz, level_db, edges=not request.loop)
         else:
             took = before
@@ -204,7 +197,7 @@ class CompactRenderer:
         config = self._model.config
         words = request.caption if request.view == "asr" else request.transcript
         first_s = request.cues[0].at_s if request.cues else None
-        frames = math.ceil(request.duration_s * config.latent_rate_hz - 1e-6)
+        frames = latent_frames(request, config.latent_rate_hz)
         chords = None
         if request.view == "music" and request.tempo is not None and request.chords:
             chords = timed_chords(request.chords, request.tempo, frames / config.latent_rate_hz)

@@ -15,8 +15,9 @@ from torch import Tensor
 
 from engine.audio import Samples, gain_of
 from engine.cut import EDGE_S
-from engine.kept_latents import held_frames
+from engine.kept_latents import Start, held_frames, holding, part_way
 from engine.renderer import Old
+from engine.sampling import Velocity, sway_sigmas
 from engine.splice import level_to, limited, missing_db, spliced
 from scene_schema.origin import Continuation, Region, Variation, take_of
 from scene_schema.rendering import RenderRequest
@@ -42,6 +43,28 @@ def held(origin: Region | Continuation, frames: int, latent_rate_hz: float, old_
         return held_frames(frames, first, after)
     kept = math.floor(old_s * latent_rate_hz + 1e-6)
     return held_frames(frames, 0, 0, kept - min(ENDING_FRAMES, kept // 2))
+
+
+def begun(
+    velocity: Velocity,
+    before: Tensor,
+    noise: Tensor,
+    request: RenderRequest,
+    latent_rate_hz: float,
+    old_s: float,
+) -> tuple[Start, Velocity]:
+    """Where sampling begins, and the velocity that then keeps what is to be kept.
+
+    Args:
+        before: the take's latent (1, C, T), fitted to the clip; the take is `old_s` long.
+        noise: what the clip would begin with otherwise (1, C, T).
+    """
+    origin = request.origin
+    if isinstance(origin, Variation):
+        return part_way(before, noise, origin.strength, request.steps), velocity
+    assert isinstance(origin, Region | Continuation), "other origins start from no take"
+    kept = held(origin, noise.shape[-1], latent_rate_hz, old_s)
+    return Start(noise, sway_sigmas(request.steps)), holding(velocity, before, noise, kept)
 
 
 def joined(

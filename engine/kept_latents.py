@@ -37,16 +37,23 @@ def part_way(old: Tensor, noise: Tensor, strength: float, steps: int, sway: floa
     whole schedule, as without an old latent. Between them the schedule is walked from the place on that has
     that level, in steps of about its own length. Source: SDEdit, arXiv 2108.01073.
     """
+    sigmas = part_way_sigmas(strength, steps, sway)
+    if strength == 1.0:
+        return Start(noise, sigmas)
+    if len(sigmas) == 1:
+        return Start(old, sigmas)
+    return Start(sigmas[0].item() * noise + (1.0 - sigmas[0].item()) * old, sigmas)
+
+
+def part_way_sigmas(strength: float, steps: int, sway: float = -1.0) -> Tensor:
+    """The levels (N + 1,) that a variation of `strength` walks, as `part_way` says."""
     if not 0.0 <= strength <= 1.0:
         raise ValueError(f"strength: expected 0 to 1, got {strength}")
-    if strength == 1.0:
-        return Start(noise, swayed(torch.linspace(0.0, 1.0, steps + 1, dtype=torch.float32), sway))
-    begun = _time_of(strength, sway)
+    begun = 0.0 if strength == 1.0 else _time_of(strength, sway)
     left = math.ceil(steps * (1.0 - begun) - 1e-9)
     if left == 0:
-        return Start(old, torch.zeros(1))
-    sigmas = swayed(torch.linspace(begun, 1.0, left + 1, dtype=torch.float32), sway)
-    return Start(sigmas[0].item() * noise + (1.0 - sigmas[0].item()) * old, sigmas)
+        return torch.zeros(1)
+    return swayed(torch.linspace(begun, 1.0, left + 1, dtype=torch.float32), sway)
 
 
 def _time_of(sigma: float, sway: float) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -41,6 +42,11 @@ class Old:
 
     samples: Samples
     latent: NDArray[np.float16] | None = None
+
+
+def latent_frames(request: RenderRequest, latent_rate_hz: float) -> int:
+    """The latent frames that a clip takes, its last one perhaps in part."""
+    return math.ceil(request.duration_s * latent_rate_hz - 1e-6)
 
 
 class Renderer(Protocol):
