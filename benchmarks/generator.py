@@ -28,10 +28,11 @@ from rich.table import Table
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from engine.audiogen_renderer import VARIANTS as RENDERED
 from engine.guidance import EVERYWHERE, GuidedRange, guided
 from engine.models.audiogen import AudioGenConfig
 from engine.models.dit import DiT
-from engine.models.packed_linear import Precision
+from engine.models.packed_linear import Precision, pack
 from engine.models.prepared_dit import PreparedDiT
 from engine.models.weights import fetch_from, load_weights
 from engine.precision import fastest_precision
@@ -51,13 +52,13 @@ GUIDANCE: Final = 5.0
 LATENT_RATE_HZ: Final = 25
 TOKENS: Final = 96  # of a prompt with four views
 SEED: Final = 20
-WIDTH_OF_RANGE: Final = GuidedRange(0.3, 0.9)
+IN_PART: Final = RENDERED["fast"][1]
 VARIANTS: Final[dict[str, tuple[Precision, GuidedRange]]] = {
     "float32": ("float32", EVERYWHERE),
     "bfloat16": ("bfloat16", EVERYWHERE),
-    "bfloat16, guided in part": ("bfloat16", WIDTH_OF_RANGE),
+    "bfloat16, guided in part": ("bfloat16", IN_PART),
     "int8": ("int8", EVERYWHERE),
-    "int8, guided in part": ("int8", WIDTH_OF_RANGE),
+    "int8, guided in part": ("int8", IN_PART),
 }
 """What is measured beside the plain evaluation. The last three are approximations that one asks for."""
 
@@ -162,8 +163,6 @@ def flops(size: str, seconds: float, steps: int) -> float:
 
 def product_rate(device: torch.device) -> float:
     """bfloat16 operations a second that a large product reaches here: what no step can be quicker than."""
-    from engine.models.packed_linear import pack
-
     layer = pack(torch.randn(6144, 1536), None, "bfloat16", device)
     x = torch.randn(500, 1536, device=device).to(torch.bfloat16)
     taken_s = []

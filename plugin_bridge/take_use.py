@@ -43,8 +43,8 @@ class AskedTakes:
             for layer in scene.layers
         }
         self._scene = scene
-        origins = {take_of(layer.origin) for layer in scene.layers} - {None}
-        return frozenset(self._of_layer.values()) | frozenset(take for take in origins if take)
+        origins = {take for layer in scene.layers if (take := take_of(layer.origin)) is not None}
+        return frozenset(self._of_layer.values()) | origins
 
 
 class _Window:

@@ -129,10 +129,11 @@ class PreparedDiT:
         self._fetch = fetch
         self._type = activation_type(precision)
         # The ways in and out of the network and the context embedding are small, and stay as they are given.
-        exact: Precision = "float32" if precision == "float32" else "bfloat16"
-        self._patch = self._linear("patch_embed.proj", exact)
+        # So do keys, values and the frame context, which are made once a prompt.
+        self._exact: Precision = "float32" if precision == "float32" else "bfloat16"
+        self._patch = self._linear("patch_embed.proj", self._exact)
         self._embed = [pack(*self._pair(f"context_embed.{place}"), "float32", device) for place in (0, 2)]
-        self._final_linear = self._linear("final_block.linear", exact)
+        self._final_linear = self._linear("final_block.linear", self._exact)
         weight, bias = self._pair("final_block.final_layer")
         self._final_layer = weight.to(device, copy=True), bias.to(device, copy=True)
         self._names = block_names(config)
@@ -317,8 +318,6 @@ class PreparedDiT:
         only = F.linear(
             norm_context(silence)[0, 0].cpu(), self._fetch(f"{name}.cross_attn.to_v.weight")
         )  # (D,)
-        # Keys and values are made once a prompt and the frame context too: they can afford to be exact.
-        exact: Precision = "float32" if self.precision == "float32" else "bfloat16"
         return _Block(
             skip_norm=self._norm(f"{name}.skip_norm") if skip else None,
             skip_linear=self._linear(f"{name}.skip_linear") if skip else None,
@@ -327,12 +326,12 @@ class PreparedDiT:
             norm_k=self._norm(f"{name}.attn.norm_k"),
             proj=self._linear(f"{name}.attn.proj"),
             frame_norm=self._norm(f"{name}.ta_context_norm"),
-            frame_projection=self._without_bias(f"{name}.ta_context_projection", precision=exact),
+            frame_projection=self._without_bias(f"{name}.ta_context_projection", precision=self._exact),
             norm2=self._norm(f"{name}.norm2"),
             norm_context=norm_context,
             cross_q=self._without_bias(f"{name}.cross_attn.to_q"),
-            cross_k=self._without_bias(f"{name}.cross_attn.to_k", precision=exact),
-            cross_v=self._without_bias(f"{name}.cross_attn.to_v", precision=exact),
+            cross_k=self._without_bias(f"{name}.cross_attn.to_k", precision=self._exact),
+            cross_v=self._without_bias(f"{name}.cross_attn.to_v", precision=self._exact),
             cross_norm_q=self._norm(f"{name}.cross_attn.norm_q"),
             cross_norm_k=self._norm(f"{name}.cross_attn.norm_k"),
             cross_proj=self._linear(f"{name}.cross_attn.proj"),
