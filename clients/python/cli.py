@@ -138,6 +138,23 @@ def serve(
     audio_budget: Annotated[
         float | None, typer.Option(help="GiB of disk for takes and deliveries; left out, 20.")
     ] = None,
+    quiet_s: Annotated[
+        float | None,
+        typer.Option(help="A slow render waits until its layer was not edited for so long; left out, 0.25."),
+    ] = None,
+    quiet_longest_s: Annotated[
+        float | None, typer.Option(help="But no longer than this from the first edit on; left out, 3.")
+    ] = None,
+    quiet_from_s: Annotated[
+        float | None, typer.Option(help="Renders that take less do not wait; left out, 1.5.")
+    ] = None,
+    waiting_jobs: Annotated[
+        int | None, typer.Option(help="That one client may have at a time; left out, 256.")
+    ] = None,
+    lease_s: Annotated[
+        float | None,
+        typer.Option(help="Silence after which jobs of clients that asked for that end; left out, 15."),
+    ] = None,
     udp_anywhere: Annotated[bool, typer.Option("--udp-anywhere", help="OSC over UDP off loopback.")] = False,
     announce: Annotated[bool, typer.Option(help="Tell by mDNS where the doors are.")] = True,
     as_json: Json = False,
@@ -154,6 +171,11 @@ def serve(
         "--keys": keys,
         "--token": token,
         "--audio-budget": audio_budget,
+        "--quiet-s": quiet_s,
+        "--quiet-longest-s": quiet_longest_s,
+        "--quiet-from-s": quiet_from_s,
+        "--waiting-jobs": waiting_jobs,
+        "--lease-s": lease_s,
     }
     for option, value in given.items():
         command += [] if value is None else [option, str(value)]
