@@ -31,6 +31,7 @@ from plugin_bridge.delivery_files import DeliveryFiles
 from plugin_bridge.drafts import WithDrafts
 from plugin_bridge.guard import guarded
 from plugin_bridge.job_desk import JobDesk, Worker
+from plugin_bridge.leases import Leases
 from plugin_bridge.origin_takes import check_origins
 from plugin_bridge.planner import Standing
 from plugin_bridge.scene_store import Kept, SceneStore, id_taken
@@ -50,6 +51,7 @@ from scene_schema.edits import (
 from scene_schema.envelope import PROTOCOL_VERSION, Envelope, envelope_for
 from scene_schema.errors import Finding, Refused, shown
 from scene_schema.messages import ERROR, Accepted, Failure, WorkerStatus, read_request
+from scene_schema.priority import Priority
 from scene_schema.scene import Scene, Strict
 
 log = logging.getLogger("stemscape.bridge")
@@ -59,7 +61,16 @@ RECEIPTS_AT_ONCE: Final = 64
 DELIVERIES: Final = "deliveries"  # the folder, in the data folder, of files that hosts were given
 
 CONTROL: Final = frozenset(
-    {"hello", "status", "job.get", "job.cancel", "transport.get", "transport.set", "engine.stop"}
+    {
+        "hello",
+        "status",
+        "job.get",
+        "job.cancel",
+        "jobs.cancel",
+        "transport.get",
+        "transport.set",
+        "engine.stop",
+    }
 )
 """Requests that the control socket takes: none of them waits for anything."""
 
@@ -75,7 +86,7 @@ class _Answer:
 
 @dataclass(frozen=True)
 class _Change:
-    """What a request makes of a scene; `content_of` and `redo` as in `undo.Step`."""
+    """What a request makes of a scene; `content_of` and `redo` as in `undo.Step`, `typed` as in `JobDesk`."""
 
     before: Scene | None
     after: Scene
@@ -83,6 +94,8 @@ class _Change:
     content_of: int | None = None
     redo: int | None = None
     draft: bool = False
+    priority: Priority = "interactive"
+    typed: bool = False
     arrived: Arrived | None = None  # where it comes with a history and takes of its own
 
 
@@ -145,6 +158,8 @@ class Bridge:
             config, model, store, audio, worker, self._announce, clock, when_kept=self._budget.grew
         )
         self._accepted: OrderedDict[str, tuple[Strict, asyncio.Future[Accepted]]] = OrderedDict()
+        self._leases = Leases(config.lease_s)
+        self._lease_timer: asyncio.TimerHandle | None = None
         self._transport = messages.Transport()
         self._deliveries = asyncio.Semaphore(config.deliveries)
 
@@ -158,6 +173,7 @@ class Bridge:
         `caller` is who the door says it is; without one, whoever the message says, with no more rights.
         """
         caller = Caller(message.client) if caller is None else caller
+        self.heard_of(caller.name)
         answer = await guarded(message.id, self._answer(message, caller, control))
         if isinstance(answer, Failure):
             answer = self._with_newest(message, answer)
@@ -171,6 +187,19 @@ class Bridge:
     def refuse(self, refused: Refused, parent: str = "") -> Envelope:
         """The answer to frames that are no message."""
         return envelope_for(ERROR, Failure.of(refused), parent=parent, session=self.session)
+
+    def heard_of(self, client: str) -> None:
+        """A client sent something, be it no request: its lease, if it has one, begins anew."""
+        self._leases.heard(client, self._clock())
+
+    def connected(self, client: str) -> None:
+        """A connection of a client with a lease stands; `disconnected` is to follow."""
+        self._leases.connected(client)
+
+    def disconnected(self, client: str) -> None:
+        """Such a connection is closed."""
+        self._leases.disconnected(client, self._clock())
+        self._watch_leases()
 
     async def heard(self, message: Envelope) -> None:
         """A message from the worker. One that cannot be followed costs the worker its life, not ours."""
@@ -192,6 +221,8 @@ class Bridge:
     async def close(self) -> None:
         """Ends all jobs; takes being written are kept."""
         self.stopping.set()
+        if self._lease_timer is not None:
+            self._lease_timer.cancel()
         await self._jobs.close()
         await self._budget.close()
         await guarded("receipts", self._keep_receipts())
@@ -210,7 +241,7 @@ class Bridge:
             raise Refused("shutting_down", "the engine is stopping", remedy="Start it, then send this again.")
         match request:
             case messages.Hello():
-                return _Answer(self._welcome())
+                return _Answer(self._hello(request, caller))
             case messages.GetStatus():
                 return _Answer(self._status())
             case messages.GetScene():
@@ -238,6 +269,9 @@ class Bridge:
                 return _Answer(self._jobs.get(request.job))
             case messages.CancelJob():
                 return _Answer(messages.Cancelled(job=self._jobs.cancel(request.job, caller)))
+            case messages.CancelJobs():
+                owner = _owner_of(request, caller)
+                return _Answer(messages.JobsCancelled(jobs=self._jobs.leave(owner, request.scene)))
             case messages.GetTransport():
                 return _Answer(self._transport)
             case messages.SetTransport():
@@ -246,6 +280,31 @@ class Bridge:
                 self.stopping.set()
                 return _Answer(messages.Done())
         raise AssertionError(f"no answer is written for {message.type}")
+
+    def _hello(self, request: messages.Hello, caller: Caller) -> messages.Welcome:
+        if not request.cancel_on_disconnect:
+            if request.cancel_on_disconnect is not None:
+                self._leases.end(caller.name)
+            return self._welcome()
+        _check_named(caller, "whose jobs are to end when they are gone")
+        self._leases.grant(caller.name, self._clock())
+        self._watch_leases()
+        return self._welcome().model_copy(update={"lease_s": self._leases.lease_s})
+
+    def _watch_leases(self) -> None:
+        """Ends the jobs of whoever is gone, and looks again when the next one may be."""
+        for client in self._leases.gone(self._clock()):
+            ended = self._jobs.leave(client)
+            log.info(
+                "%s was silent for %g s: its %d jobs end", shown(client), self._leases.lease_s, len(ended)
+            )
+        if self._lease_timer is not None:
+            self._lease_timer.cancel()
+            self._lease_timer = None
+        next_s = self._leases.next_s()
+        if next_s is not None:
+            wait_s = max(0.0, next_s - self._clock())
+            self._lease_timer = asyncio.get_running_loop().call_later(wait_s, self._watch_leases)
 
     def _welcome(self) -> messages.Welcome:
         return messages.Welcome(
@@ -364,26 +423,50 @@ class Bridge:
             if layer not in _ids(after) or (layer in resounding and layer not in renewed)
         ]
         self._jobs.supersede(after.id, unwanted)
-        jobs = self._jobs.submit(after.id, kept.revision, wanted, message.id, caller.name, draft=change.draft)
+        try:
+            jobs = self._jobs.submit(
+                after.id,
+                kept.revision,
+                wanted,
+                message.id,
+                caller.name,
+                draft=change.draft,
+                priority=change.priority,
+                typed=change.typed,
+            )
+        except Refused as refused:  # too many wait: what was said is kept all the same, and renders later
+            self._jobs.supersede(after.id, list(renewed))
+            return _accepted(kept).model_copy(update={"unqueued": Failure.of(refused)})
         return _accepted(kept, jobs)
 
     def _changed(self, request: Strict) -> _Change:
         if isinstance(request, messages.CreateScene):
             scene_id = request.scene.id
             if not self._store.exists(scene_id):
-                return _Change(None, request.scene, request.render)
+                return _Change(None, request.scene, request.render, priority=request.priority)
             if not request.replace:
                 raise _scene_exists(scene_id)
-            return _Change(self._store.get(scene_id).scene, request.scene, request.render)
+            before = self._store.get(scene_id).scene
+            return _Change(before, request.scene, request.render, priority=request.priority)
         if isinstance(request, messages.UndoScene | messages.RedoScene):
             newest = self._store.get_base(request.scene, request.base_revision)
             walk = undo.undo if isinstance(request, messages.UndoScene) else undo.redo
             step = walk(newest, partial(self._store.get, request.scene))
-            return _Change(newest.scene, step.scene, request.render, step.content_of, step.redo)
+            return _Change(
+                newest.scene,
+                step.scene,
+                request.render,
+                step.content_of,
+                step.redo,
+                priority=request.priority,
+                typed=True,
+            )
         assert isinstance(request, EDITS)
         before = self._store.get_base(request.scene, request.base_revision).scene
         after = apply(before, request, self._store.stems(request.scene))
-        return _Change(before, after, request.render, draft=request.draft)
+        return _Change(
+            before, after, request.render, draft=request.draft, priority=request.priority, typed=True
+        )
 
     async def _import(self, message: Envelope, caller: Caller, request: Strict) -> Accepted:
         assert isinstance(request, messages.ImportScene)
@@ -394,7 +477,15 @@ class Bridge:
                 if not request.replace:
                     raise _scene_exists(scene.id)
                 before = self._store.get(scene.id).scene
-            change = _Change(before, scene, request.render, arrived.content_of, arrived.redo, arrived=arrived)
+            change = _Change(
+                before,
+                scene,
+                request.render,
+                arrived.content_of,
+                arrived.redo,
+                priority=request.priority,
+                arrived=arrived,
+            )
             accepted = await self._make(message, caller, request, change)
         self._budget.grew()
         return accepted
@@ -424,7 +515,13 @@ class Bridge:
         wanted = self._to_render(kept.scene, standings)
         stale = [one.layer.id for one in standings if one.stem != "fresh"]
         jobs = self._jobs.submit(
-            kept.scene.id, kept.revision, wanted, message.id, caller.name, draft=request.draft
+            kept.scene.id,
+            kept.revision,
+            wanted,
+            message.id,
+            caller.name,
+            draft=request.draft,
+            priority=request.priority,
         )
         return Accepted(scene=kept.scene.id, revision=kept.revision, stale=stale, jobs=jobs)
 
@@ -537,6 +634,28 @@ class Bridge:
 
     async def _note_worker(self, status: WorkerStatus) -> None:
         self._jobs.worker_changed(status)
+
+
+def _owner_of(request: messages.CancelJobs, caller: Caller) -> str:
+    """Whose jobs are to end. Raises `Refused` (`invalid`, `denied`)."""
+    if request.owner is None:
+        _check_named(caller, "that end all their jobs")
+        return caller.name
+    if request.owner != caller.name and not caller.operator:
+        log.warning("%s may not end the jobs of %s", shown(caller.name), shown(request.owner))
+        raise Refused(
+            "denied",
+            f"the jobs of {shown(request.owner)} are not this client's",
+            remedy="Leave owner out for those of your own, or send the operator's token as well.",
+        )
+    return request.owner
+
+
+def _check_named(caller: Caller, who: str) -> None:
+    """Whoever has no name shares it with all who have none."""
+    if not caller.name:
+        finding = Finding(field="$.client", expected=f"a name, as all need {who}", got="none")
+        raise Refused("invalid", "this client has no name", findings=[finding], remedy="Send one as client.")
 
 
 def _plays_now(one: Standing, change: _Change) -> bool:

@@ -112,7 +112,9 @@ class BridgeConfig:
         if not LEASE_S.low <= self.lease_s <= LEASE_S.high:
             raise _refused("lease_s", f"seconds from {LEASE_S.low:g} to {LEASE_S.high:g}", self.lease_s)
         if self.waiting_jobs < LAYERS:
-            raise _refused("waiting_jobs", f"at least {LAYERS}, so that a whole scene fits", self.waiting_jobs)
+            raise _refused(
+                "waiting_jobs", f"at least {LAYERS}, so that a whole scene fits", self.waiting_jobs
+            )
         if self.worker_threads < 1:
             raise _refused("worker_threads", "at least 1", self.worker_threads)
 

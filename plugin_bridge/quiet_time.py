@@ -33,14 +33,11 @@ class QuietTime:
 
     def edited(self, layer: LayerKey, now_s: float, render_s: float | None) -> float | None:
         """When the render of this edit may begin; None: at once. `render_s`: what it will take, if known."""
+        self._bursts = {one: burst for one, burst in self._bursts.items() if now_s < burst.due_s}
         burst = self._bursts.pop(layer, None)
         if render_s is None or render_s < self._from_s or not self._quiet_s:
             return None
-        first_s = now_s if burst is None or now_s >= burst.due_s else burst.first_s
+        first_s = now_s if burst is None else burst.first_s
         due_s = min(now_s + self._quiet_s, first_s + self._longest_s)
         self._bursts[layer] = _Burst(first_s, due_s)
         return due_s
-
-    def over(self, layer: LayerKey) -> None:
-        """The burst is over, whatever ended it."""
-        self._bursts.pop(layer, None)

@@ -76,7 +76,9 @@ class RenderQueue:
             decision = Decision()
             if there.id in self.delivering:  # the layer is back where it was: what came between is moot
                 decision = self.supersede(job.scene, job.layer)
-            elif self.is_waiting(there.id) and self.turns.place(there.id).priority != priority == "interactive":
+            elif (
+                self.is_waiting(there.id) and self.turns.place(there.id).priority != priority == "interactive"
+            ):
                 self.turns.leave(there.id)
                 self.turns.join(there.id, client, priority)
             return there, decision
@@ -239,6 +241,11 @@ class RenderQueue:
             else:
                 runnable.append(job)
         return runnable
+
+    def _hasten(self, job: RenderJob, client: str) -> None:
+        if self.turns.place(job.id).priority == "batch":
+            self.turns.leave(job.id)
+            self.turns.join(job.id, client, "interactive")
 
     def _take_turn(self, job: RenderJob) -> None:
         del self.waiting[job.scene, job.layer]

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import Field
 
@@ -30,6 +30,8 @@ from scene_schema.scene import (
 class _Edit(MayRender):
     """What all edits share: the scene, the revision they start from (None: the newest), whether the
     stems that they make stale are rendered at once, and whether a draft is to come before (`DraftReady`)."""
+
+    USUAL: ClassVar[dict[str, Any]] = {**MayRender.USUAL, "draft": False}
 
     scene: Slug
     base_revision: int | None = None

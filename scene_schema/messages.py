@@ -47,6 +47,12 @@ class Hello(Strict):
 
     cancel_on_disconnect: bool | None = None
 
+    @model_serializer(mode="wrap")
+    def _without_empty(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # an engine from before there was this field greets a client that does not ask for it
+        data: dict[str, Any] = write(self)
+        return {name: value for name, value in data.items() if value is not None}
+
 
 class GetStatus(Strict):
     """What is the engine doing? Answered by `Status`."""
@@ -112,9 +118,9 @@ class CancelJob(Strict):
 
 
 class CancelJobs(Strict):
-    """Ends all jobs of the sender's, or of `owner` where the sender is an operator. Answered by `JobsCancelled`.
+    """Ends all jobs of the sender's, or of `owner` where the sender is an operator.
 
-    A job that somebody else asked for too goes on, for them.
+    A job that somebody else asked for too goes on, for them. Answered by `JobsCancelled`.
 
     Attributes:
         scene: only its jobs.

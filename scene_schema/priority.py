@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
@@ -11,11 +11,12 @@ from scene_schema.scene import Strict
 Priority = Literal["interactive", "batch"]
 """`interactive`: somebody waits for it. `batch`: it may take its time, as what renders overnight."""
 
-_USUAL = {"priority": "interactive", "draft": False}
-
 
 class MayRender(Strict):
     """What requests that may start renders share: how urgent those are."""
+
+    USUAL: ClassVar[dict[str, Any]] = {"priority": "interactive"}
+    """Fields that came later, and are written only where they say something else than this."""
 
     priority: Priority = Field(
         default="interactive", description="`batch`: after what somebody waits for, but never left out"
@@ -23,6 +24,6 @@ class MayRender(Strict):
 
     @model_serializer(mode="wrap")
     def _without_usual(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        # An edit in the journal from before there were these fields is the same edit when it is sent again.
+        # An edit in the journal from before there was such a field is the same edit when it is sent again.
         data: dict[str, Any] = write(self)
-        return {name: value for name, value in data.items() if value != _USUAL.get(name, ...)}
+        return {name: value for name, value in data.items() if value != self.USUAL.get(name, ...)}

@@ -149,5 +149,13 @@ def exported_values(content: dict[str, Any]) -> tuple[Value, ...]:
     return (content["scene"], content["revision"], content["path"] or "")
 
 
+def jobs_cancelled_values(content: dict[str, Any]) -> tuple[Value, ...]:
+    return tuple(said for job in content["jobs"] for said in (job["job"], job["state"]))
+
+
+def lease_values(content: dict[str, Any]) -> tuple[Value, ...]:
+    return (content["lease_s"],)
+
+
 def cancelled_values(content: dict[str, Any]) -> tuple[Value, ...]:
     return (content["job"]["job"], content["job"]["state"])

@@ -92,7 +92,7 @@ def test_every_request_has_an_answer_of_its_class(tmp_path: Path, kind: str) -> 
         if kind == "scene.list":
             content = {}
         binary = (await room.ask("scene.export", {"scene": "rain"})).binary if kind == "scene.import" else ()
-        answer = await room.ask(kind, content, binary=binary)
+        answer = await room.ask(kind, content, binary=binary, client="me")
         assert answer.type == f"{kind}.reply", answer.content
         REPLIES[kind].model_validate(answer.content)
 
