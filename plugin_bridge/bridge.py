@@ -293,6 +293,8 @@ class Bridge:
 
     def _watch_leases(self) -> None:
         """Ends the jobs of whoever is gone, and looks again when the next one may be."""
+        if self.stopping.is_set():
+            return
         for client in self._leases.gone(self._clock()):
             ended = self._jobs.leave(client)
             log.info(
@@ -435,7 +437,8 @@ class Bridge:
                 typed=change.typed,
             )
         except Refused as refused:  # too many wait: what was said is kept all the same, and renders later
-            self._jobs.supersede(after.id, list(renewed))
+            moot = [one.layer.id for one in wanted if not self._jobs.is_coming(after.id, one)]
+            self._jobs.supersede(after.id, moot)
             return _accepted(kept).model_copy(update={"unqueued": Failure.of(refused)})
         return _accepted(kept, jobs)
 

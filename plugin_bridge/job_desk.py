@@ -239,6 +239,10 @@ class JobDesk:
 
     # --- ends -------------------------------------------------------------------------------------------
 
+    def is_coming(self, scene: str, one: Standing) -> bool:
+        """Whether the very sound that this layer wants is on its way."""
+        return self._queue.same(scene, one.layer.id, one.wanted) is not None
+
     def supersede(self, scene: str, layers: Sequence[str]) -> None:
         """Whatever is on its way for these layers is wanted no more."""
         for layer in layers:

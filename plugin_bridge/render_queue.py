@@ -71,7 +71,7 @@ class RenderQueue:
         batch and is wanted interactively now, it becomes so, in `client`'s turn. A waiting job for another
         sound is superseded, and its place in the queue is inherited within a class; a running one is stopped.
         """
-        there = self.same(job)
+        there = self.same(job.scene, job.layer, job.take)
         if there is not None:
             decision = Decision()
             if there.id in self.delivering:  # the layer is back where it was: what came between is moot
@@ -96,15 +96,15 @@ class RenderQueue:
 
     def adds(self, job: RenderJob, client: str) -> bool:
         """Whether this client would have one more job waiting, if the job were submitted."""
-        if self.same(job) is not None:
+        if self.same(job.scene, job.layer, job.take) is not None:
             return False
         older = self.waiting.get((job.scene, job.layer))
         return older is None or self.turns.place(older.id).client != client
 
-    def same(self, job: RenderJob) -> RenderJob | None:
+    def same(self, scene: str, layer: str, take: str) -> RenderJob | None:
         """The job on its way that makes this very sound for this layer."""
-        for there in self._of_layer(job.scene, job.layer):
-            if there.take == job.take and not self._is_ending(there):
+        for there in self._of_layer(scene, layer):
+            if there.take == take and not self._is_ending(there):
                 return there
         return None
 
