@@ -114,7 +114,10 @@ class EngineProcess:
                 f"no {kind} with {fields}; heard {[(e.type, e.content) for e in self.heard[-5:]]}"
             )
             if self._events.poll(left_s * 1000):
-                event = decode(self._events.recv_multipart()[1:])
+                frames = self._events.recv_multipart()
+                if len(frames) < 2:
+                    continue  # the welcome of somebody else
+                event = decode(frames[1:])
                 self.heard.append(event)
                 if event.type == kind and all(event.content[name] == fields[name] for name in fields):
                     return event
