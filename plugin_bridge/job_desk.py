@@ -158,86 +158,16 @@ class JobDesk:
             self._submit(self._with_draft(job) if draft else job, cause, owner, priority, typed)
             for job in jobs
         ]
-        statuses = [self.get(job_id) for job_id in taken]
-        self._positions = self._queue.positions()
+        outlook, positions = self._outlook(), self._queue.positions()
+        statuses = [self._seen(self._statuses[job_id], outlook, positions) for job_id in taken]
+        new = {job.id for job in jobs}
+        for status in statuses:
+            if status.job in new:
+                if status.position is not None:
+                    self._positions[status.job] = status.position
+                self._announce(f"scene.{scene}", "event.job", status, cause)
         self._pump()
         return statuses
-
-    def _submit(self, job: RenderJob, cause: str, owner: str, priority: Priority, typed: bool) -> str:
-        kept, decision = self._queue.submit(job, owner, priority)
-        self._carry_out(decision)
-        if kept is job:
-            self._statuses[job.id] = JobStatus(
-                job=job.id,
-                scene=job.scene,
-                layer=job.layer,
-                revision=job.revision,
-                state="queued",
-                owners=[owner],
-                priority=priority,
-            )
-            self._causes[job.id] = cause
-            self._wait_for_quiet(job, kept, typed)
-            self._tell(job.id)
-        else:
-            self._share(kept.id, owner, priority)
-            self._wait_for_quiet(job, kept, typed)
-        return kept.id
-
-    def _share(self, job_id: str, owner: str, priority: Priority) -> None:
-        """Somebody asked for a sound that is on its way already."""
-        known = self._statuses[job_id]
-        fields: dict[str, Any] = {}
-        if owner not in known.owners:
-            fields["owners"] = [*known.owners, owner]
-        if priority == "interactive" != known.priority:
-            fields["priority"] = priority
-        if fields:
-            self._statuses[job_id] = known.model_copy(update=fields)
-
-    def _check_room(self, jobs: Sequence[RenderJob], owner: str) -> None:
-        waiting, most = self._queue.turns.count(client=owner), self._config.waiting_jobs
-        more = sum(self._queue.adds(job, owner) for job in jobs)
-        if more and waiting + more > most:
-            raise Refused(
-                "too_many_jobs",
-                f"{waiting} jobs of this client wait already, {more} more were to; at most {most} may",
-                remedy="Ask again when some are done, render fewer layers, or end those that wait with "
-                "jobs.cancel. The engine takes more with --waiting-jobs.",
-            )
-
-    def _with_draft(self, job: RenderJob) -> RenderJob:
-        if (self._model.draft_steps or job.request.steps) < job.request.steps:
-            return job.model_copy(update={"draft_steps": self._model.draft_steps})
-        return job
-
-    # --- quiet ------------------------------------------------------------------------------------------
-
-    def _wait_for_quiet(self, asked: RenderJob, kept: RenderJob, typed: bool) -> None:
-        """Holds the job while its layer is typed in; whoever did not type lets it go at once."""
-        due_s = None
-        if typed:
-            own_s = self._pace.seconds_for(asked.request.duration_s)
-            due_s = self._quiet.edited((asked.scene, asked.layer), self._clock(), own_s)
-        free = kept is not asked and kept.id not in self._queue.held  # nobody typed when it was asked for
-        self._let_go(kept.id)
-        if due_s is None or free or not self._queue.is_waiting(kept.id):
-            return
-        wait_s = max(0.0, due_s - self._clock())
-        timer = asyncio.get_running_loop().call_later(wait_s, self._is_quiet, kept.id)
-        self._holds[kept.id] = _Hold(due_s, timer)
-        self._queue.held.add(kept.id)
-
-    def _is_quiet(self, job_id: str) -> None:
-        self._let_go(job_id)
-        self._pump()
-
-    def _let_go(self, job_id: str) -> None:
-        self._queue.held.discard(job_id)
-        if hold := self._holds.pop(job_id, None):
-            hold.timer.cancel()
-
-    # --- ends -------------------------------------------------------------------------------------------
 
     def is_coming(self, scene: str, one: Standing) -> bool:
         """Whether the very sound that this layer wants is on its way."""
@@ -277,7 +207,7 @@ class JobDesk:
             others = [one for one in status.owners if one != owner]
             if others:
                 self._statuses[job.id] = status.model_copy(update={"owners": others})
-                self._queue.pass_on(job.id, others[0])
+                self._queue.pass_on(job.id, owner, others[0])
                 self._tell(job.id)
             else:
                 self._carry_out(self._queue.cancel(job.id))
@@ -319,6 +249,78 @@ class JobDesk:
         self._broken = failure
         self._carry_out(self._queue.fail_all(), error=failure)
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    # --- letting jobs in --------------------------------------------------------------------------------
+
+    def _submit(self, job: RenderJob, cause: str, owner: str, priority: Priority, typed: bool) -> str:
+        kept, decision = self._queue.submit(job, owner, priority)
+        self._carry_out(decision)
+        if kept is job:
+            self._statuses[job.id] = JobStatus(
+                job=job.id,
+                scene=job.scene,
+                layer=job.layer,
+                revision=job.revision,
+                state="queued",
+                owners=[owner],
+                priority=priority,
+            )
+            self._causes[job.id] = cause
+        else:
+            self._share(kept.id, owner, priority)
+        self._wait_for_quiet(job, kept, typed)
+        return kept.id
+
+    def _share(self, job_id: str, owner: str, priority: Priority) -> None:
+        """Somebody asked for a sound that is on its way already."""
+        known = self._statuses[job_id]
+        fields: dict[str, Any] = {}
+        if owner not in known.owners:
+            fields["owners"] = [*known.owners, owner]
+        if priority == "interactive" != known.priority:
+            fields["priority"] = priority
+        if fields:
+            self._statuses[job_id] = known.model_copy(update=fields)
+
+    def _check_room(self, jobs: Sequence[RenderJob], owner: str) -> None:
+        waiting, most = self._queue.turns.count(client=owner), self._config.waiting_jobs
+        more = sum(self._queue.adds(job, owner) for job in jobs)
+        if more and waiting + more > most:
+            raise Refused(
+                "too_many_jobs",
+                f"{waiting} jobs of this client wait already, {more} more were to; at most {most} may",
+                remedy="Ask again when some are done, render fewer layers, or end those that wait with "
+                "jobs.cancel. The engine takes more with --waiting-jobs.",
+            )
+
+    def _with_draft(self, job: RenderJob) -> RenderJob:
+        if (self._model.draft_steps or job.request.steps) < job.request.steps:
+            return job.model_copy(update={"draft_steps": self._model.draft_steps})
+        return job
+
+    def _wait_for_quiet(self, asked: RenderJob, kept: RenderJob, typed: bool) -> None:
+        """Holds the job while its layer is typed in; whoever did not type lets it go at once."""
+        due_s = None
+        if typed:
+            own_s = self._pace.seconds_for(asked.request.duration_s)
+            due_s = self._quiet.edited((asked.scene, asked.layer), self._clock(), own_s)
+        free = kept is not asked and kept.id not in self._queue.held  # nobody typed when it was asked for
+        self._let_go(kept.id)
+        if due_s is None or free or not self._queue.is_waiting(kept.id):
+            return
+        wait_s = max(0.0, due_s - self._clock())
+        timer = asyncio.get_running_loop().call_later(wait_s, self._is_quiet, kept.id)
+        self._holds[kept.id] = _Hold(due_s, timer)
+        self._queue.held.add(kept.id)
+
+    def _is_quiet(self, job_id: str) -> None:
+        self._let_go(job_id)
+        self._pump()
+
+    def _let_go(self, job_id: str) -> None:
+        self._queue.held.discard(job_id)
+        if hold := self._holds.pop(job_id, None):
+            hold.timer.cancel()
 
     # --- what the worker says ---------------------------------------------------------------------------
 
@@ -529,17 +531,19 @@ class JobDesk:
     # --- telling ----------------------------------------------------------------------------------------
 
     def _tell(self, job_id: str) -> None:
-        status = self._seen(self._statuses[job_id], self._outlook(), self._queue.positions())
+        status = self._statuses[job_id]
+        if status.state not in FINAL:
+            status = self._seen(status, self._outlook(), self._queue.positions())
         self._announce(f"scene.{status.scene}", "event.job", status, self._causes[job_id])
 
     def _tell_positions(self) -> None:
-        outlook = self._outlook()
         everywhere = self._queue.positions()
         positions = dict(islice(everywhere.items(), POSITIONS_TOLD))
-        for job_id, position in positions.items():
-            if self._positions.get(job_id) != position:
-                status = self._seen(self._statuses[job_id], outlook, everywhere)
-                self._announce(f"scene.{status.scene}", "event.job", status, self._causes[job_id])
+        moved = [job_id for job_id, place in positions.items() if self._positions.get(job_id) != place]
+        outlook = self._outlook() if moved else {}
+        for job_id in moved:
+            status = self._seen(self._statuses[job_id], outlook, everywhere)
+            self._announce(f"scene.{status.scene}", "event.job", status, self._causes[job_id])
         self._positions = positions
 
     def _announce_take(self, job: RenderJob, take: Take) -> None:

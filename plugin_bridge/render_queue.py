@@ -108,12 +108,13 @@ class RenderQueue:
                 return there
         return None
 
-    def pass_on(self, job_id: str, client: str) -> None:
-        """A waiting job is this client's from now on; it waits behind the others of that one."""
-        if self.is_waiting(job_id):
+    def pass_on(self, job_id: str, client: str, heir: str) -> None:
+        """A waiting job is no longer this client's: if it waits for its turn, it does for the heir's from now
+        on, behind the others of that one."""
+        if self.is_waiting(job_id) and self.turns.place(job_id).client == client:
             priority = self.turns.place(job_id).priority
             self.turns.leave(job_id)
-            self.turns.join(job_id, client, priority)
+            self.turns.join(job_id, heir, priority)
 
     def is_waiting(self, job_id: str) -> bool:
         """Whether the job waits for its turn, held or not."""

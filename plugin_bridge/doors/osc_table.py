@@ -321,7 +321,7 @@ ROWS: Final[tuple[Row, ...]] = (
         "jobs.cancel",
         lambda _, given: dict(given),
         answers.jobs_cancelled_values,
-        "`/done s command [s job s state …]`",
+        "`/done s command i jobs`; each job's own command gets `/cancelled`",
         spelled=True,
     ),
     Row("/quit", "Ends the engine.", kind="engine.stop", answered="`/done s command`", spelled=True),

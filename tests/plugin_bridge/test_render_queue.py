@@ -269,9 +269,9 @@ class AnyOrder(RuleBasedStateMachine):
         self.queue.held.pop()
 
     @precondition(lambda self: self.states)
-    @rule(data=st.data(), client=st.sampled_from(["", "ann", "bob"]))
-    def pass_on(self, data: st.DataObject, client: str) -> None:
-        self.queue.pass_on(data.draw(st.sampled_from(list(self.states))), client)
+    @rule(data=st.data(), client=st.sampled_from(["", "ann"]), heir=st.sampled_from(["ann", "bob"]))
+    def pass_on(self, data: st.DataObject, client: str, heir: str) -> None:
+        self.queue.pass_on(data.draw(st.sampled_from(list(self.states))), client, heir)
 
     @rule()
     def lose_worker(self) -> None:

@@ -159,6 +159,9 @@ def test_a_status_says_how_urgent_a_job_is_and_a_batch_job_wanted_now_is_urgent(
         await create(room, "first", 2, client="ann")
         (job,) = await create(room, "night", priority="batch", client="owl")
         assert ((await state(room, job))["priority"], (await state(room, job))["position"]) == ("batch", 2)
+        await create(room, "more", client="ann")
+        places = [one.content["position"] for one in room.announced("event.job") if one.content["job"] == job]
+        assert places == [2, 3], "it is told that somebody goes first"
         assert jobs_of(await room.ask("scene.render", {"scene": "night"}, client="bob")) == [job]
         found = await state(room, job)
         assert (found["priority"], found["owners"]) == ("interactive", ["owl", "bob"])
