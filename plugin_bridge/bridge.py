@@ -12,7 +12,7 @@ import logging
 import time
 import uuid
 from collections import Counter, OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -35,11 +35,13 @@ from plugin_bridge.origin_takes import check_origins
 from plugin_bridge.planner import Standing
 from plugin_bridge.scene_store import Kept, SceneStore, id_taken
 from scene_schema import messages
+from scene_schema.apart import kept_apart
 from scene_schema.capabilities import Capabilities
 from scene_schema.edits import (
     EDITS,
     AddLayer,
     ComposeScene,
+    Edit,
     EditLayer,
     EditScene,
     ExtendScene,
@@ -370,11 +372,11 @@ class Bridge:
     def _changed(self, request: Strict) -> _Change:
         if isinstance(request, messages.CreateScene):
             scene_id = request.scene.id
-            if not self._store.exists(scene_id):
-                return _Change(None, request.scene, request.render)
-            if not request.replace:
+            before = self._store.get(scene_id).scene if self._store.exists(scene_id) else None
+            if before is not None and not request.replace:
                 raise _scene_exists(scene_id)
-            return _Change(self._store.get(scene_id).scene, request.scene, request.render)
+            said = [one.id for one in request.scene.layers if "apart_from" in one.model_fields_set]
+            return _Change(before, self._apart(before, request.scene, said), request.render)
         if isinstance(request, messages.UndoScene | messages.RedoScene):
             newest = self._store.get_base(request.scene, request.base_revision)
             walk = undo.undo if isinstance(request, messages.UndoScene) else undo.redo
@@ -382,8 +384,12 @@ class Bridge:
             return _Change(newest.scene, step.scene, request.render, step.content_of, step.redo)
         assert isinstance(request, EDITS)
         before = self._store.get_base(request.scene, request.base_revision).scene
-        after = apply(before, request, self._store.stems(request.scene))
+        after = self._apart(before, apply(before, request, self._store.stems(request.scene)), _said(request))
         return _Change(before, after, request.render, draft=request.draft)
+
+    def _apart(self, before: Scene | None, after: Scene, said: Collection[str]) -> Scene:
+        """The scene whose changed layers know what they must not sound like, for a model that hears it."""
+        return kept_apart(before, after, said) if self._model.negative else after
 
     async def _import(self, message: Envelope, caller: Caller, request: Strict) -> Accepted:
         assert isinstance(request, messages.ImportScene)
@@ -537,6 +543,15 @@ class Bridge:
 
     async def _note_worker(self, status: WorkerStatus) -> None:
         self._jobs.worker_changed(status)
+
+
+def _said(request: Edit) -> list[str]:
+    """The layers whose `apart_from` an edit gives."""
+    if isinstance(request, AddLayer) and "apart_from" in request.layer.model_fields_set:
+        return [request.layer.id]
+    if isinstance(request, EditLayer) and "apart_from" in request.changes:
+        return [request.layer]
+    return []
 
 
 def _plays_now(one: Standing, change: _Change) -> bool:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler
 from scene_schema.capabilities import Capabilities
 from scene_schema.harmony import house_chords
 from scene_schema.identity import identity
-from scene_schema.origin import Origin
+from scene_schema.origin import Mix, Origin
 from scene_schema.scene import (
     MUSICAL,
     ChordName,
@@ -85,7 +85,7 @@ def request_for(scene: Scene, layer: Layer, model: Capabilities) -> RenderReques
         guidance=model.guidance,
         origin=layer.origin,
         loop=layer.loop,
-        apart_from=layer.apart_from if model.negative else [],
+        apart_from=layer.apart_from if model.negative and not isinstance(layer.origin, Mix) else [],
     )
 
 
