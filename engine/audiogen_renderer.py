@@ -19,6 +19,7 @@ from engine.models.audiogen import AudioGenConfig, PromptReader, decoder_config,
 from engine.models.dit import DiT
 from engine.models.packed_linear import Precision
 from engine.models.prepared_dit import PreparedDiT, Prompt
+from engine.models.replay import cuda_graph
 from engine.models.tokenizer import TokenizerEncoder
 from engine.models.vocos import Vocos, decode_in_a_circle
 from engine.models.weights import WeightsError, fetch_from, load_weights
@@ -26,7 +27,7 @@ from engine.precision import fastest_precision
 from engine.published import PublishedModel, open_published
 from engine.published_memory import check_before_loading
 from engine.renderer import Old, Progress, Sound, latent_frames
-from engine.sampling import Step, Velocity, sample, sway_sigmas, timestep_of
+from engine.sampling import Step, Velocity, in_step, sample, sway_sigmas, timestep_of
 from engine.soft_masks import separate
 from engine.splice import shortened
 from engine.text_reader import TextReader
@@ -93,7 +94,8 @@ class AudioGenRenderer:
         model = open_published(found.folder)
         free_bytes = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else None
         check_before_loading(model, precision, gpu_free_bytes=free_bytes)
-        text = TextReader.load(model.text_encoder, max_tokens=model.generator_config["tokenizer_max_length"])
+        max_tokens = model.generator_config["tokenizer_max_length"]
+        text = TextReader.load(model.text_encoder, max_tokens=max_tokens).to(device)
         try:
             prompts, network = _generator(model, text.text_dim, precision, device)
             codec = _codec(model, device)
@@ -205,7 +207,7 @@ class AudioGenRenderer:
     def _steps(self, velocity: Velocity, place: Start) -> Iterator[Step]:
         """Walks down from a place, its times worked out in one pass over the weights that make them."""
         self._network.prepare_times(timestep_of(place.sigmas[:-1]).tolist())
-        yield from sample(velocity, place.latent, place.sigmas)
+        yield from in_step(sample(velocity, place.latent, place.sigmas), self._network.device)
 
     def _velocity(self, prompt: Prompt, request: RenderRequest) -> Velocity:
         """The guided velocity of clips in windows, in a circle where they loop."""
@@ -256,7 +258,7 @@ class AudioGenRenderer:
             return self._heard[key]
         states, mask = self._text.read([*texts, *(unlike or ())])  # (B, L, W), (B, L)
         given = self._prompts.condition(
-            self._prompts.read(states.float(), mask), mask, torch.ones(len(mask), dtype=torch.int64)
+            self._prompts.read(states.float(), mask), mask, torch.ones_like(mask[:, 0], dtype=torch.int64)
         )
         prompt = self._network.listen(
             given.context,
@@ -286,7 +288,9 @@ def _generator(
         prompts, shapes = PromptReader(config), DiT(config.dit)
     load_weights(prompts, weights, other_pieces=("backbone.",), dtype=torch.float32)
     fetch = fetch_from(weights, shapes, prefix="backbone.")
-    return prompts.eval(), PreparedDiT(config.dit, fetch, precision=precision, device=device)
+    record = cuda_graph if device.type == "cuda" else None
+    network = PreparedDiT(config.dit, fetch, precision=precision, device=device, record=record)
+    return prompts.to(device).eval(), network
 
 
 def _check_fit(config: AudioGenConfig, codec: Vocos) -> None:
