@@ -52,7 +52,8 @@ from scene_schema.edits import (
 from scene_schema.envelope import PROTOCOL_VERSION, Envelope, envelope_for
 from scene_schema.errors import Finding, Refused, shown
 from scene_schema.messages import ERROR, Accepted, Failure, WorkerStatus, read_request
-from scene_schema.scene import Scene, Strict
+from scene_schema.scene import Scene
+from scene_schema.strict import Strict
 
 log = logging.getLogger("stemscape.bridge")
 

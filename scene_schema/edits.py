@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import Field
 
 from scene_schema.errors import Finding, Refused, shown
 from scene_schema.origin import Continuation, Mix, Part, take_of
@@ -22,25 +22,21 @@ from scene_schema.scene import (
     Scene,
     Seed,
     Slug,
-    Strict,
     check_scene,
 )
+from scene_schema.strict import Grown
 
 
-class _Edit(Strict):
+class _Edit(Grown):
     """What all edits share: the scene, the revision they start from (None: the newest), whether the
     stems that they make stale are rendered at once, and whether a draft is to come before (`DraftReady`)."""
+
+    later = ("draft",)
 
     scene: Slug
     base_revision: int | None = None
     render: bool = True
     draft: bool = False
-
-    @model_serializer(mode="wrap")
-    def _without_draft(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        # An edit in the journal from before there were drafts is the same edit when it is sent again.
-        data: dict[str, Any] = write(self)
-        return {name: value for name, value in data.items() if name != "draft" or value}
 
 
 class EditLayer(_Edit):

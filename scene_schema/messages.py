@@ -31,7 +31,8 @@ from scene_schema.edits import (
 from scene_schema.errors import Code, Finding, Refused, refused_by, shown
 from scene_schema.job_states import State
 from scene_schema.rendering import RenderJob, StemReport, Take
-from scene_schema.scene import Scene, Slug, Strict, View
+from scene_schema.scene import Scene, Slug, View
+from scene_schema.strict import Strict
 
 # --- requests -------------------------------------------------------------------------------------------
 

@@ -37,7 +37,8 @@ from scene_schema.errors import Refused, refused_by
 from scene_schema.job_states import FINAL
 from scene_schema.limits import ARCHIVE_FRAME_BYTES
 from scene_schema.messages import Accepted, DraftReady, JobStatus, Open, SceneReply, Status, Welcome
-from scene_schema.scene import Layer, Scene, Strict
+from scene_schema.scene import Layer, Scene
+from scene_schema.strict import Strict
 
 DEFAULT_ADDRESS: Final = "tcp://127.0.0.1:47710"
 POLL_S: Final = 0.5  # how often a wait asks for jobs by itself, so that a lost event costs no more than this
