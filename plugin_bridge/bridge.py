@@ -31,6 +31,7 @@ from plugin_bridge.delivery_files import DeliveryFiles
 from plugin_bridge.drafts import WithDrafts
 from plugin_bridge.guard import guarded
 from plugin_bridge.job_desk import JobDesk, Worker
+from plugin_bridge.length_desk import LengthDesk
 from plugin_bridge.origin_takes import check_origins
 from plugin_bridge.planner import Standing
 from plugin_bridge.scene_store import Kept, SceneStore, id_taken
@@ -45,6 +46,7 @@ from scene_schema.edits import (
     EditLayer,
     EditScene,
     ExtendScene,
+    FitScene,
     MoveLayer,
     RemoveLayer,
     apply,
@@ -52,6 +54,7 @@ from scene_schema.edits import (
 from scene_schema.envelope import PROTOCOL_VERSION, Envelope, envelope_for
 from scene_schema.errors import Finding, Refused, shown
 from scene_schema.messages import ERROR, Accepted, Failure, WorkerStatus, read_request
+from scene_schema.prompt import compose
 from scene_schema.scene import Scene
 from scene_schema.strict import Strict
 
@@ -147,6 +150,7 @@ class Bridge:
         self._jobs = JobDesk(
             config, model, store, audio, worker, self._announce, clock, when_kept=self._budget.grew
         )
+        self._lengths = LengthDesk(model, worker.send, config.length_wait_s)
         self._accepted: OrderedDict[str, tuple[Strict, asyncio.Future[Accepted]]] = OrderedDict()
         self._transport = messages.Transport()
         self._deliveries = asyncio.Semaphore(config.deliveries)
@@ -226,6 +230,8 @@ class Bridge:
                 return _Answer(await self._once(message, caller, request, self._revise))
             case AddLayer() | RemoveLayer() | MoveLayer() | ExtendScene() | ComposeScene():
                 return _Answer(await self._once(message, caller, request, self._revise))
+            case FitScene():
+                return _Answer(await self._once(message, caller, request, self._fit))
             case messages.UndoScene() | messages.RedoScene():
                 return _Answer(await self._once(message, caller, request, self._revise))
             case messages.ExportScene():
@@ -330,6 +336,13 @@ class Bridge:
 
     async def _revise(self, message: Envelope, caller: Caller, request: Strict) -> Accepted:
         return await self._make(message, caller, request, self._changed(request))
+
+    async def _fit(self, message: Envelope, caller: Caller, request: Strict) -> Accepted:
+        assert isinstance(request, FitScene)
+        scene = self._store.get_base(request.scene, request.base_revision).scene
+        length_s = await self._lengths.expected_s(compose(scene).text())
+        edit = EditScene(**request.model_dump(exclude={"type"}), changes={"duration_s": length_s})
+        return await self._make(message, caller, request, self._changed(edit))
 
     async def _make(self, message: Envelope, caller: Caller, request: Strict, change: _Change) -> Accepted:
         """The next revision: nothing else has a turn until it is written."""
@@ -540,10 +553,15 @@ class Bridge:
         await self._keep_receipts()
 
     async def _hear(self, message: Envelope) -> None:
-        self._jobs.heard(message)
+        if message.type == "length":
+            self._lengths.heard(messages.ExpectedLength.model_validate(message.content))
+        else:
+            self._jobs.heard(message)
 
     async def _note_worker(self, status: WorkerStatus) -> None:
         self._jobs.worker_changed(status)
+        if status.state == "ready":
+            self._lengths.worker_ready()
 
 
 def _said(request: Edit) -> list[str]:

@@ -93,6 +93,13 @@ class ComposeScene(_Edit):
     seed: Seed = 0
 
 
+class FitScene(_Edit):
+    """Gives the scene the length that the model itself would choose for its words, as `scene.edit` would. The
+    engine asks the model, so this one is answered once the model is loaded."""
+
+    type: Literal["scene.fit"] = "scene.fit"
+
+
 Edit = Annotated[
     EditLayer | AddLayer | RemoveLayer | MoveLayer | EditScene | ExtendScene | ComposeScene,
     Field(discriminator="type"),

@@ -25,6 +25,7 @@ from scene_schema.edits import (
     EditLayer,
     EditScene,
     ExtendScene,
+    FitScene,
     MoveLayer,
     RemoveLayer,
 )
@@ -512,6 +513,21 @@ class RenderDraft(RenderDone):
     """The same of a draft; the job goes on."""
 
 
+class AskLength(Strict):
+    """How long would the model make a clip of this tagged prompt? Answered between two steps of a render."""
+
+    id: str
+    prompt: str
+
+
+class ExpectedLength(Open):
+    """Either seconds, or why there are none."""
+
+    id: str
+    length_s: float | None = None
+    failure: Failure | None = None
+
+
 class RenderFailed(Open):
     job: str
     failure: Failure
@@ -529,6 +545,7 @@ REQUESTS: Final[dict[str, type[Strict]]] = {
     "scene.list": ListScenes,
     "scene.edit": EditScene,
     "scene.extend": ExtendScene,
+    "scene.fit": FitScene,
     "scene.compose": ComposeScene,
     "layer.edit": EditLayer,
     "layer.add": AddLayer,
@@ -555,6 +572,7 @@ REPLIES: Final[dict[str, type[Open]]] = {
     "scene.list": SceneList,
     "scene.edit": Accepted,
     "scene.extend": Accepted,
+    "scene.fit": Accepted,
     "scene.compose": Accepted,
     "layer.edit": Accepted,
     "layer.add": Accepted,
@@ -584,7 +602,12 @@ EVENTS: Final[dict[str, type[Open]]] = {
     "event.heartbeat": Heartbeat,
 }
 
-TO_WORKER: Final[dict[str, type[Strict]]] = {"render": RenderJob, "cancel": CancelJob, "stop": StopEngine}
+TO_WORKER: Final[dict[str, type[Strict]]] = {
+    "render": RenderJob,
+    "cancel": CancelJob,
+    "length": AskLength,
+    "stop": StopEngine,
+}
 
 FROM_WORKER: Final[dict[str, type[Open]]] = {
     "worker.ready": WorkerReady,
@@ -594,6 +617,7 @@ FROM_WORKER: Final[dict[str, type[Open]]] = {
     "render.done": RenderDone,
     "render.failed": RenderFailed,
     "render.stopped": RenderStopped,
+    "length": ExpectedLength,
 }
 
 ERROR: Final = "error"

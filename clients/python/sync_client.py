@@ -205,6 +205,10 @@ class Client:
             self._client.extend_scene(scene, duration_s, base_revision=base_revision, render=render)
         )
 
+    def fit_scene(self, scene: str, *, base_revision: int | None = None, render: bool = True) -> Accepted:
+        """See `AsyncClient.fit_scene`."""
+        return self._run(self._client.fit_scene(scene, base_revision=base_revision, render=render))
+
     def compose(
         self, scene: str, seed: int = 0, *, base_revision: int | None = None, render: bool = True
     ) -> Accepted:
