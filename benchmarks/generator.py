@@ -34,6 +34,7 @@ from engine.models.audiogen import AudioGenConfig
 from engine.models.dit import DiT
 from engine.models.packed_linear import Precision, pack
 from engine.models.prepared_dit import PreparedDiT
+from engine.models.replay import cuda_graph
 from engine.models.weights import fetch_from, load_weights
 from engine.precision import fastest_precision
 from engine.sampling import guide, sample, sway_sigmas, timestep_of
@@ -133,9 +134,9 @@ def ours(
     start_s = time.perf_counter()
     with torch.device("meta"):
         shapes = DiT(config)
-    network = PreparedDiT(
-        config, fetch_from(file, shapes, prefix="backbone."), precision=precision, device=device
-    )
+    record = cuda_graph if device.type == "cuda" else None
+    fetch = fetch_from(file, shapes, prefix="backbone.")
+    network = PreparedDiT(config, fetch, precision=precision, device=device, record=record)
     sigmas = sway_sigmas(steps)
     network.prepare_times(timestep_of(sigmas[:-1]).tolist())
     load_s = time.perf_counter() - start_s

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import numpy as np
@@ -19,6 +19,7 @@ from engine.models.audiogen import AudioGenConfig, PromptReader, decoder_config,
 from engine.models.dit import DiT
 from engine.models.packed_linear import Precision
 from engine.models.prepared_dit import PreparedDiT, Prompt
+from engine.models.replay import cuda_graph
 from engine.models.tokenizer import TokenizerEncoder
 from engine.models.vocos import Vocos, decode_in_a_circle
 from engine.models.weights import WeightsError, fetch_from, load_weights
@@ -26,7 +27,7 @@ from engine.precision import fastest_precision
 from engine.published import PublishedModel, open_published
 from engine.published_memory import check_before_loading
 from engine.renderer import Old, Progress, Sound, latent_frames
-from engine.sampling import Step, Velocity, sample, sway_sigmas, timestep_of
+from engine.sampling import Step, Velocity, in_step, sample, sway_sigmas, timestep_of
 from engine.soft_masks import separate
 from engine.splice import shortened
 from engine.text_reader import TextReader
@@ -93,7 +94,8 @@ class AudioGenRenderer:
         model = open_published(found.folder)
         free_bytes = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else None
         check_before_loading(model, precision, gpu_free_bytes=free_bytes)
-        text = TextReader.load(model.text_encoder, max_tokens=model.generator_config["tokenizer_max_length"])
+        max_tokens = model.generator_config["tokenizer_max_length"]
+        text = TextReader.load(model.text_encoder, max_tokens=max_tokens).to(device)
         try:
             prompts, network = _generator(model, text.text_dim, precision, device)
             codec = _codec(model, device)
@@ -112,21 +114,49 @@ class AudioGenRenderer:
         """Yields progress after every step, then the stem."""
         if isinstance(request.origin, Mix):
             yield from self._take_apart(request, request.origin)
-            return
-        text = compose_sound(request.view, request.caption, request.transcript).text()
-        unlike = [f"<|caption|> {', '.join(request.apart_from)}"] if request.apart_from else []
-        prompt = self._listen([text], unlike)
+        elif old is None:
+            for event in self.render_together([request]):
+                yield event if isinstance(event, Progress) else event[0]
+        else:
+            yield from self._render_from(old, request)
+
+    @torch.inference_mode()
+    def render_together(self, requests: Sequence[RenderRequest]) -> Iterator[Progress | list[Sound]]:
+        """Yields progress after every step, then n stems. The requests must be `alike`."""
+        first = requests[0]
+        prompt = self._listen([_text(one) for one in requests], [_unlike(one) for one in requests])
+        yield Progress("text", 1, 1)
+
+        config = self._prompts.config
+        frames = latent_frames(first, config.latent_rate_hz)
+        latent = torch.cat([self._noise(noise_seed(one), frames) for one in requests])  # (n, C, T)
+        velocity = self._velocity(prompt, first)
+        for step in self._steps(velocity, Start(latent, sway_sigmas(first.steps))):
+            latent = step.latent
+            yield Progress("sampling", step.step, step.steps)
+
+        decoded = self._decoded(latent, first)  # (n, S)
+        yield Progress("decoding", 1, 1)
+        kept = latent.cpu().numpy().astype(np.float16)  # (n, C, T)
+        stems = []
+        for samples, its_latent in zip(decoded, kept, strict=True):
+            stem: Samples = samples[:, None] * np.float32(gain_of(_plain_db(samples)))
+            stem = stem if first.loop else edged(stem, config.rate_hz)
+            stems.append(Sound(stem, config.rate_hz, its_latent, StemReport(route="independent")))
+        yield stems
+
+    def _render_from(self, old: Old, request: RenderRequest) -> Iterator[Progress | Sound]:
+        prompt = self._listen([_text(request)], [_unlike(request)])
         yield Progress("text", 1, 1)
 
         config = self._prompts.config
         frames = latent_frames(request, config.latent_rate_hz)
         start = self._noise(noise_seed(request), frames)  # (1, C, T)
-        place, velocity = Start(start, sway_sigmas(request.steps)), self._velocity(prompt, request)
-        before = None  # (1, C, T)
-        if old is not None:
-            before = fitted(self._latent_of(old), frames)
-            old_s = len(old.samples) / config.rate_hz
-            place, velocity = begun(velocity, before, start, request, config.latent_rate_hz, old_s)
+        before = fitted(self._latent_of(old), frames)  # (1, C, T)
+        old_s = len(old.samples) / config.rate_hz
+        place, velocity = begun(
+            self._velocity(prompt, request), before, start, request, config.latent_rate_hz, old_s
+        )
         latent = place.latent
         for step in self._steps(velocity, place):
             latent = step.latent
@@ -134,21 +164,15 @@ class AudioGenRenderer:
 
         samples = self._decoded(latent, request)[0]  # (S,)
         yield Progress("decoding", 1, 1)
-        plain_db = -max(0.0, peak_db(samples) - STEM_CEILING_DB)
-        if old is None or before is None:
-            stem: Samples = samples[:, None] * np.float32(gain_of(plain_db))
-            stem = stem if request.loop else edged(stem, config.rate_hz)
-        else:
-            took = before
-            stem = joined(
-                samples,
-                old,
-                lambda: self._decoded(took, request)[0],
-                request,
-                config.rate_hz,
-                frame_samples=config.samples_per_frame,
-                plain_db=plain_db,
-            )
+        stem = joined(
+            samples,
+            old,
+            lambda: self._decoded(before, request)[0],
+            request,
+            config.rate_hz,
+            frame_samples=config.samples_per_frame,
+            plain_db=_plain_db(samples),
+        )
         kept_latent = latent[0].cpu().numpy().astype(np.float16)  # (C, T)
         yield Sound(stem, config.rate_hz, kept_latent, StemReport(route="independent"))
 
@@ -164,7 +188,7 @@ class AudioGenRenderer:
                 f"<|caption|> {', '.join(part.caption for part in mix.parts if part is not one)}"
                 for one in mix.parts
             ]
-            alone = self._listen(words, others if len(words) > 1 else [])
+            alone = self._listen(words, others if len(words) > 1 else ())
             yield Progress("text", 1, 1)
 
             frames = latent_frames(request, self._prompts.config.latent_rate_hz)
@@ -205,7 +229,7 @@ class AudioGenRenderer:
     def _steps(self, velocity: Velocity, place: Start) -> Iterator[Step]:
         """Walks down from a place, its times worked out in one pass over the weights that make them."""
         self._network.prepare_times(timestep_of(place.sigmas[:-1]).tolist())
-        yield from sample(velocity, place.latent, place.sigmas)
+        yield from in_step(sample(velocity, place.latent, place.sigmas), self._network.device)
 
     def _velocity(self, prompt: Prompt, request: RenderRequest) -> Velocity:
         """The guided velocity of clips in windows, in a circle where they loop."""
@@ -247,16 +271,20 @@ class AudioGenRenderer:
         shape = (1, self._prompts.config.dit.latent_dim, frames)
         return torch.randn(shape, generator=drawn).to(self._network.device)  # (1, C, T)
 
-    def _listen(self, texts: list[str], unlike: list[str] | None = None) -> Prompt:
+    def _listen(self, texts: list[str], unlike: Sequence[str] = ()) -> Prompt:
         """n prompts as the denoiser hears them, kept for the next edit; behind them as many to sound unlike,
-        or as many empty items."""
-        key = (tuple(texts), tuple(unlike or ()))
+        or where these are none or empty, as many empty items."""
+        unlike = [words for words in unlike if words]
+        assert len(unlike) in (0, len(texts)), (
+            "some of the prompts have words to sound unlike, some have none"
+        )
+        key = (tuple(texts), tuple(unlike))
         if key in self._heard:
             self._heard.move_to_end(key)
             return self._heard[key]
-        states, mask = self._text.read([*texts, *(unlike or ())])  # (B, L, W), (B, L)
+        states, mask = self._text.read([*texts, *unlike])  # (B, L, W), (B, L)
         given = self._prompts.condition(
-            self._prompts.read(states.float(), mask), mask, torch.ones(len(mask), dtype=torch.int64)
+            self._prompts.read(states.float(), mask), mask, torch.ones_like(mask[:, 0], dtype=torch.int64)
         )
         prompt = self._network.listen(
             given.context,
@@ -268,6 +296,29 @@ class AudioGenRenderer:
         while len(self._heard) > HEARD:
             self._heard.popitem(last=False)
         return prompt
+
+
+def alike(one: RenderRequest, other: RenderRequest) -> bool:
+    """Whether the two can be one batch: from nothing but words, for as long and in the same way."""
+    return _way(one) == _way(other) and one.origin is other.origin is None
+
+
+def _way(request: RenderRequest) -> tuple[object, ...]:
+    return request.duration_s, request.steps, request.guidance, request.loop, bool(request.apart_from)
+
+
+def _text(request: RenderRequest) -> str:
+    return compose_sound(request.view, request.caption, request.transcript).text()
+
+
+def _unlike(request: RenderRequest) -> str:
+    """The words to sound unlike as a prompt; empty: there are none."""
+    return f"<|caption|> {', '.join(request.apart_from)}" if request.apart_from else ""
+
+
+def _plain_db(samples: Samples) -> float:
+    """The gain, in dB, that brings a stem under its ceiling."""
+    return -max(0.0, peak_db(samples) - STEM_CEILING_DB)
 
 
 def finished_together(stems: Samples, mix: Samples) -> Samples:
@@ -286,7 +337,9 @@ def _generator(
         prompts, shapes = PromptReader(config), DiT(config.dit)
     load_weights(prompts, weights, other_pieces=("backbone.",), dtype=torch.float32)
     fetch = fetch_from(weights, shapes, prefix="backbone.")
-    return prompts.eval(), PreparedDiT(config.dit, fetch, precision=precision, device=device)
+    record = cuda_graph if device.type == "cuda" else None
+    network = PreparedDiT(config.dit, fetch, precision=precision, device=device, record=record)
+    return prompts.to(device).eval(), network
 
 
 def _check_fit(config: AudioGenConfig, codec: Vocos) -> None:

@@ -135,6 +135,7 @@ def _describe_published(folder: Path, name: str, title: str) -> Checkpoint:
             variation=True,
             loop=True,
             stems=["independent", "coherent"],
+            length=True,
             negative=True,
             steps=25,
             draft_steps=6,

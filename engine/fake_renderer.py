@@ -33,6 +33,10 @@ class FakeRenderer:
     def __init__(self, capabilities: Capabilities) -> None:
         self.capabilities = capabilities
 
+    def expected_s(self, prompt: str) -> float:
+        """A quarter of a second for each word."""
+        return len(prompt.split()) / 4
+
     def render(self, request: RenderRequest, old: Old | None = None) -> Iterator[Progress | Sound]:
         """`request.steps` steps of 5 ms; a caption that begins with "slow" takes ten times as long."""
         rate_hz = self.capabilities.rate_hz

@@ -94,8 +94,7 @@ def guided(
                     raise OutOfMemory(latent.shape[-1]) from error
             most = frames * (size // 2)
             parts.clear()
-            if network.device.type == "cuda":
-                torch.cuda.empty_cache()
+            network.release()
 
     return ask
 

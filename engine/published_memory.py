@@ -76,13 +76,13 @@ def check_before_loading(
     """Raises `Refused` (`model_failed`) where the weights do not fit into the memory that is free now.
 
     `precision` of the generator: `float32`, `bfloat16` or `int8` (at least; some of it is wider).
-    With `gpu_free_bytes` generator and codec go to that GPU, and the text encoder stays in main memory.
+    With `gpu_free_bytes` all of it goes to that GPU; on its way there, the text encoder is in main memory.
     """
     need = memory_need(published, generator_weight_bytes={"float32": 4, "bfloat16": 2, "int8": 1}[precision])
     if gpu_free_bytes is None:
         check_memory(need.total_bytes, available_bytes())
     else:
-        check_memory(need.generator_bytes + need.codec_bytes, gpu_free_bytes, where="GPU memory")
+        check_memory(need.total_bytes, gpu_free_bytes, where="GPU memory")
         check_memory(need.text_encoder_bytes, available_bytes())
 
 

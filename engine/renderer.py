@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,4 +58,13 @@ class Renderer(Protocol):
     def render(self, request: RenderRequest, old: Old | None = None) -> Iterator[Progress | Sound]:
         """Yields `Progress` after every step and one `Sound` at the end. `old` comes where `request.origin`
         names a take."""
+        ...
+
+
+@runtime_checkable
+class SaysLength(Protocol):
+    """A model whose capabilities say `length`."""
+
+    def expected_s(self, prompt: str) -> float:
+        """How long it would itself make a clip of this tagged prompt, in seconds."""
         ...

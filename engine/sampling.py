@@ -70,3 +70,19 @@ def sample(velocity: Velocity, noise: Tensor, sigmas: Tensor) -> Iterator[Step]:
     for index, (sigma, sigma_next) in enumerate(pairwise(levels), start=1):
         latent = latent + (sigma_next - sigma) * velocity(latent, sigma)  # (B, C, T)
         yield Step(index, steps, float(sigma_next), latent)
+
+
+def in_step(steps: Iterator[Step], device: torch.device) -> Iterator[Step]:
+    """The same steps, no more than one ahead of a GPU, which works on behind its caller's back: progress that
+    is told is true, and whoever stops reading has the GPU free after the step that it is at."""
+    if device.type != "cuda":
+        yield from steps
+        return
+    behind: torch.cuda.Event | None = None
+    for step in steps:
+        done = torch.cuda.Event()
+        done.record()
+        if behind is not None:
+            behind.synchronize()
+        behind = done
+        yield step

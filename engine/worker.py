@@ -23,12 +23,14 @@ import zmq
 from pydantic import BaseModel
 
 from engine import checkpoint
-from engine.renderer import Old, Progress, Renderer, Sound
+from engine.renderer import Old, Progress, Renderer, SaysLength, Sound
 from scene_schema.envelope import Envelope, decode, encode, envelope_for
 from scene_schema.errors import Refused
 from scene_schema.messages import (
     TO_WORKER,
+    AskLength,
     CancelJob,
+    ExpectedLength,
     Failure,
     RenderDone,
     RenderDraft,
@@ -150,6 +152,8 @@ class Worker:
         order = TO_WORKER[message.type].model_validate(message.content)
         if isinstance(order, RenderJob):
             self._waiting.append((order, _old(order.old, message.binary)))
+        elif isinstance(order, AskLength):
+            self._send("length", self._length(order))
         elif isinstance(order, StopEngine):
             self._stopping = True
         elif isinstance(order, CancelJob):
@@ -159,6 +163,13 @@ class Worker:
                 self._send("render.stopped", RenderStopped(job=order.job))
             elif order.job == self._running:  # otherwise it is over, and nothing needs to stop
                 self._cancelled = True
+
+    def _length(self, order: AskLength) -> ExpectedLength:
+        assert isinstance(self._renderer, SaysLength), "the bridge asks only models that declare it"
+        try:
+            return ExpectedLength(id=order.id, length_s=self._renderer.expected_s(order.prompt))
+        except Refused as refused:
+            return ExpectedLength(id=order.id, failure=Failure.of(refused))
 
     def _send(self, kind: str, content: BaseModel, *binary: bytes) -> None:
         self._socket.send_multipart(encode(envelope_for(kind, content, binary=binary)))

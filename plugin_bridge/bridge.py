@@ -12,7 +12,7 @@ import logging
 import time
 import uuid
 from collections import Counter, OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -32,18 +32,22 @@ from plugin_bridge.drafts import WithDrafts
 from plugin_bridge.guard import guarded
 from plugin_bridge.job_desk import JobDesk, Worker
 from plugin_bridge.leases import Leases
+from plugin_bridge.length_desk import LengthDesk
 from plugin_bridge.origin_takes import check_origins
 from plugin_bridge.planner import Standing
 from plugin_bridge.scene_store import Kept, SceneStore, id_taken
 from scene_schema import messages
+from scene_schema.apart import kept_apart
 from scene_schema.capabilities import Capabilities
 from scene_schema.edits import (
     EDITS,
     AddLayer,
     ComposeScene,
+    Edit,
     EditLayer,
     EditScene,
     ExtendScene,
+    FitScene,
     MoveLayer,
     RemoveLayer,
     apply,
@@ -52,7 +56,9 @@ from scene_schema.envelope import PROTOCOL_VERSION, Envelope, envelope_for
 from scene_schema.errors import Finding, Refused, shown
 from scene_schema.messages import ERROR, Accepted, Failure, WorkerStatus, read_request
 from scene_schema.priority import Priority
-from scene_schema.scene import Scene, Strict
+from scene_schema.prompt import compose
+from scene_schema.scene import Scene
+from scene_schema.strict import Strict
 
 log = logging.getLogger("stemscape.bridge")
 
@@ -157,6 +163,7 @@ class Bridge:
         self._jobs = JobDesk(
             config, model, store, audio, worker, self._announce, clock, when_kept=self._budget.grew
         )
+        self._lengths = LengthDesk(model, worker.send, config.length_wait_s)
         self._accepted: OrderedDict[str, tuple[Strict, asyncio.Future[Accepted]]] = OrderedDict()
         self._leases = Leases(config.lease_s)
         self._lease_timer: asyncio.TimerHandle | None = None
@@ -254,6 +261,8 @@ class Bridge:
                 return _Answer(await self._once(message, caller, request, self._revise))
             case AddLayer() | RemoveLayer() | MoveLayer() | ExtendScene() | ComposeScene():
                 return _Answer(await self._once(message, caller, request, self._revise))
+            case FitScene():
+                return _Answer(await self._once(message, caller, request, self._fit))
             case messages.UndoScene() | messages.RedoScene():
                 return _Answer(await self._once(message, caller, request, self._revise))
             case messages.ExportScene():
@@ -389,6 +398,13 @@ class Bridge:
     async def _revise(self, message: Envelope, caller: Caller, request: Strict) -> Accepted:
         return await self._make(message, caller, request, self._changed(request))
 
+    async def _fit(self, message: Envelope, caller: Caller, request: Strict) -> Accepted:
+        assert isinstance(request, FitScene)
+        scene = self._store.get_base(request.scene, request.base_revision).scene
+        length_s = await self._lengths.expected_s(compose(scene).text())
+        edit = EditScene(**request.model_dump(exclude={"type"}), changes={"duration_s": length_s})
+        return await self._make(message, caller, request, self._changed(edit))
+
     async def _make(self, message: Envelope, caller: Caller, request: Strict, change: _Change) -> Accepted:
         """The next revision: nothing else has a turn until it is written."""
         before, after = change.before, change.after
@@ -445,12 +461,12 @@ class Bridge:
     def _changed(self, request: Strict) -> _Change:
         if isinstance(request, messages.CreateScene):
             scene_id = request.scene.id
-            if not self._store.exists(scene_id):
-                return _Change(None, request.scene, request.render, priority=request.priority)
-            if not request.replace:
+            before = self._store.get(scene_id).scene if self._store.exists(scene_id) else None
+            if before is not None and not request.replace:
                 raise _scene_exists(scene_id)
-            before = self._store.get(scene_id).scene
-            return _Change(before, request.scene, request.render, priority=request.priority)
+            said = [one.id for one in request.scene.layers if "apart_from" in one.model_fields_set]
+            after = self._apart(before, request.scene, said)
+            return _Change(before, after, request.render, priority=request.priority)
         if isinstance(request, messages.UndoScene | messages.RedoScene):
             newest = self._store.get_base(request.scene, request.base_revision)
             walk = undo.undo if isinstance(request, messages.UndoScene) else undo.redo
@@ -466,10 +482,14 @@ class Bridge:
             )
         assert isinstance(request, EDITS)
         before = self._store.get_base(request.scene, request.base_revision).scene
-        after = apply(before, request, self._store.stems(request.scene))
+        after = self._apart(before, apply(before, request, self._store.stems(request.scene)), _said(request))
         return _Change(
             before, after, request.render, draft=request.draft, priority=request.priority, typed=True
         )
+
+    def _apart(self, before: Scene | None, after: Scene, said: Collection[str]) -> Scene:
+        """The scene whose changed layers know what they must not sound like, for a model that hears it."""
+        return kept_apart(before, after, said) if self._model.negative else after
 
     async def _import(self, message: Envelope, caller: Caller, request: Strict) -> Accepted:
         assert isinstance(request, messages.ImportScene)
@@ -633,10 +653,24 @@ class Bridge:
         await self._keep_receipts()
 
     async def _hear(self, message: Envelope) -> None:
-        self._jobs.heard(message)
+        if message.type == "length":
+            self._lengths.heard(messages.ExpectedLength.model_validate(message.content))
+        else:
+            self._jobs.heard(message)
 
     async def _note_worker(self, status: WorkerStatus) -> None:
         self._jobs.worker_changed(status)
+        if status.state == "ready":
+            self._lengths.worker_ready()
+
+
+def _said(request: Edit) -> list[str]:
+    """The layers whose `apart_from` an edit gives."""
+    if isinstance(request, AddLayer) and "apart_from" in request.layer.model_fields_set:
+        return [request.layer.id]
+    if isinstance(request, EditLayer) and "apart_from" in request.changes:
+        return [request.layer]
+    return []
 
 
 def _owner_of(request: messages.CancelJobs, caller: Caller) -> str:

@@ -65,6 +65,7 @@ class BridgeConfig:
     backoff_longest_s: float = 5.0
     worker_exit_s: float = 5.0  # how long a worker may take to end when asked, before it is killed
     cancel_s: float = 60.0  # a render that does not stop within this has hung, and costs its worker its life
+    length_wait_s: float = 60.0  # for a worker to say how long a scene should be, loading its model included
     linger_s: float = 0.5  # how long closing sockets may go on sending
     heartbeat_s: float = 5.0
     tidy_s: float = 2.0  # how often the journal's log is written back, before it is long enough to be felt

@@ -34,7 +34,8 @@ from scene_schema.errors import Finding, Refused, shown
 from scene_schema.identity import identity
 from scene_schema.manifest import NOTICE
 from scene_schema.rendering import Take
-from scene_schema.scene import Scene, Strict
+from scene_schema.scene import Scene
+from scene_schema.strict import Strict
 
 FORMAT: Final = "stemscape-scene"
 VERSION: Final = 1

@@ -42,6 +42,7 @@ class Capabilities(BaseModel):
         default=["independent"],
         description="independent: each by itself; coherent: taken out of one mix of all layers",
     )
+    length: bool = Field(default=False, description="says itself how long a clip of some words should be")
     negative: bool = Field(default=False, description="is told what the scene's other layers say")
     context: bool = Field(default=False, description="fits a stem to the scene's other stems")
     steps: int = Field(description="sampling steps that a render takes")

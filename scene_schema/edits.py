@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
@@ -31,7 +31,7 @@ class _Edit(MayRender):
     """What all edits share: the scene, the revision they start from (None: the newest), whether the
     stems that they make stale are rendered at once, and whether a draft is to come before (`DraftReady`)."""
 
-    USUAL: ClassVar[dict[str, Any]] = {**MayRender.USUAL, "draft": False}
+    later = (*MayRender.later, "draft")
 
     scene: Slug
     base_revision: int | None = None
@@ -91,6 +91,13 @@ class ComposeScene(_Edit):
 
     type: Literal["scene.compose"] = "scene.compose"
     seed: Seed = 0
+
+
+class FitScene(_Edit):
+    """Gives the scene the length that the model itself would choose for its words, as `scene.edit` would. The
+    engine asks the model, so this one is answered once the model is loaded."""
+
+    type: Literal["scene.fit"] = "scene.fit"
 
 
 Edit = Annotated[

@@ -25,6 +25,7 @@ from scene_schema.edits import (
     EditLayer,
     EditScene,
     ExtendScene,
+    FitScene,
     MoveLayer,
     RemoveLayer,
 )
@@ -32,7 +33,8 @@ from scene_schema.errors import Code, Finding, Refused, refused_by, shown
 from scene_schema.job_states import State
 from scene_schema.priority import MayRender, Priority
 from scene_schema.rendering import RenderJob, StemReport, Take
-from scene_schema.scene import Scene, Slug, Strict, View
+from scene_schema.scene import Scene, Slug, View
+from scene_schema.strict import Strict
 
 # --- requests -------------------------------------------------------------------------------------------
 
@@ -552,6 +554,21 @@ class RenderDraft(RenderDone):
     """The same of a draft; the job goes on."""
 
 
+class AskLength(Strict):
+    """How long would the model make a clip of this tagged prompt? Answered between two steps of a render."""
+
+    id: str
+    prompt: str
+
+
+class ExpectedLength(Open):
+    """Either seconds, or why there are none."""
+
+    id: str
+    length_s: float | None = None
+    failure: Failure | None = None
+
+
 class RenderFailed(Open):
     job: str
     failure: Failure
@@ -569,6 +586,7 @@ REQUESTS: Final[dict[str, type[Strict]]] = {
     "scene.list": ListScenes,
     "scene.edit": EditScene,
     "scene.extend": ExtendScene,
+    "scene.fit": FitScene,
     "scene.compose": ComposeScene,
     "layer.edit": EditLayer,
     "layer.add": AddLayer,
@@ -596,6 +614,7 @@ REPLIES: Final[dict[str, type[Open]]] = {
     "scene.list": SceneList,
     "scene.edit": Accepted,
     "scene.extend": Accepted,
+    "scene.fit": Accepted,
     "scene.compose": Accepted,
     "layer.edit": Accepted,
     "layer.add": Accepted,
@@ -626,7 +645,12 @@ EVENTS: Final[dict[str, type[Open]]] = {
     "event.heartbeat": Heartbeat,
 }
 
-TO_WORKER: Final[dict[str, type[Strict]]] = {"render": RenderJob, "cancel": CancelJob, "stop": StopEngine}
+TO_WORKER: Final[dict[str, type[Strict]]] = {
+    "render": RenderJob,
+    "cancel": CancelJob,
+    "length": AskLength,
+    "stop": StopEngine,
+}
 
 FROM_WORKER: Final[dict[str, type[Open]]] = {
     "worker.ready": WorkerReady,
@@ -636,6 +660,7 @@ FROM_WORKER: Final[dict[str, type[Open]]] = {
     "render.done": RenderDone,
     "render.failed": RenderFailed,
     "render.stopped": RenderStopped,
+    "length": ExpectedLength,
 }
 
 ERROR: Final = "error"

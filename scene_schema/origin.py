@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
-from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic import Field, StringConstraints, model_validator
 
 from scene_schema import limits
+from scene_schema.strict import Strict, field_error
 from scene_schema.view import View
 
 TakeId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
@@ -20,12 +20,7 @@ TakeId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 _SecondS = Annotated[float, Field(ge=0.0, le=limits.DURATION_S.high)]
 
 
-class _Origin(BaseModel):
-    # as scene.Strict, which is defined over this
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, ser_json_inf_nan="constants")
-
-
-class Variation(_Origin):
+class Variation(Strict):
     """The take once more, a little or much different: strength 0 leaves it, 1 keeps nothing of it."""
 
     kind: Literal["variation"]
@@ -33,7 +28,7 @@ class Variation(_Origin):
     strength: Annotated[float, Field(ge=0.0, le=1.0)]
 
 
-class Region(_Origin):
+class Region(Strict):
     """The take with seconds `from_s`…`to_s` made anew. Further than 0.2 s from them it stays, bit for bit."""
 
     kind: Literal["region"]
@@ -44,21 +39,18 @@ class Region(_Origin):
     @model_validator(mode="after")
     def _has_a_length(self) -> Region:
         if self.to_s <= self.from_s:
-            detail = InitErrorDetails(
-                type=PydanticCustomError("origin", "a time after from_s"), loc=("to_s",), input=self.to_s
-            )
-            raise ValidationError.from_exception_data("origin", [detail])
+            raise field_error("a time after from_s", ("to_s",), self.to_s)
         return self
 
 
-class Continuation(_Origin):
+class Continuation(Strict):
     """The take, and behind its end what it goes on with until the scene's end."""
 
     kind: Literal["continuation"]
     take: TakeId
 
 
-class Part(_Origin):
+class Part(Strict):
     """One layer's words in a mix."""
 
     view: View
@@ -67,7 +59,7 @@ class Part(_Origin):
     seed: Annotated[int, Field(ge=limits.SEED.low, le=limits.SEED.high)] = 0
 
 
-class Mix(_Origin):
+class Mix(Strict):
     """One of the stems that one mix of all `parts` is taken apart into: that of the part at `place`."""
 
     kind: Literal["mix"]
@@ -79,13 +71,7 @@ class Mix(_Origin):
     @model_validator(mode="after")
     def _is_one_of_them(self) -> Mix:
         if self.place >= len(self.parts):
-            expected = f"a place in parts, below {len(self.parts)}"
-            detail = InitErrorDetails(
-                type=PydanticCustomError("origin", "{expected}", {"expected": expected}),
-                loc=("place",),
-                input=self.place,
-            )
-            raise ValidationError.from_exception_data("origin", [detail])
+            raise field_error(f"a place in parts, below {len(self.parts)}", ("place",), self.place)
         return self
 
 

@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from scene_schema.errors import Finding, Refused, shown
 from scene_schema.origin import Mix
-from scene_schema.scene import VIEWS, Layer, Scene, Strict, View, check_scene
+from scene_schema.scene import VIEWS, Layer, Scene, View, check_scene
+from scene_schema.strict import Strict
 
 _TAG: Final = re.compile(r"<\|([^|<>]*)\|>")
 _SEPARATOR: Final = ", "  # between several layers of one view

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import BaseModel, ConfigDict, Field
 
 from scene_schema.capabilities import Capabilities
 from scene_schema.harmony import house_chords
 from scene_schema.identity import identity
-from scene_schema.origin import Origin
+from scene_schema.origin import Mix, Origin
 from scene_schema.scene import (
     MUSICAL,
     ChordName,
@@ -19,20 +19,19 @@ from scene_schema.scene import (
     Scene,
     Seed,
     Slug,
-    Strict,
     TempoGrid,
     View,
 )
-
-LATER: Final = ("chords", "origin", "loop", "apart_from")
-"""Fields of a request that are written only where they say something."""
+from scene_schema.strict import Grown, Strict
 
 
-class RenderRequest(Strict):
+class RenderRequest(Grown):
     """Everything that makes a stem's sound, and nothing else. Its identity names the take.
 
     Same request, same device kind → same samples. Nothing arrives later by setter, global or environment.
     """
+
+    later = ("chords", "origin", "loop", "apart_from")
 
     model: str
     weights_sha256: str
@@ -52,12 +51,6 @@ class RenderRequest(Strict):
     loop: bool = False
     apart_from: list[str] = Field(default=[])
     """What it must not sound like."""
-
-    @model_serializer(mode="wrap")
-    def _without_empty(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        # A sound without any of these has the name that it had before there were any: old takes are found.
-        data: dict[str, Any] = write(self)
-        return {name: value for name, value in data.items() if value or name not in LATER}
 
 
 def request_for(scene: Scene, layer: Layer, model: Capabilities) -> RenderRequest:
@@ -85,7 +78,7 @@ def request_for(scene: Scene, layer: Layer, model: Capabilities) -> RenderReques
         guidance=model.guidance,
         origin=layer.origin,
         loop=layer.loop,
-        apart_from=layer.apart_from if model.negative else [],
+        apart_from=layer.apart_from if model.negative and not isinstance(layer.origin, Mix) else [],
     )
 
 

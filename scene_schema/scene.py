@@ -9,22 +9,13 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Final
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    SerializerFunctionWrapHandler,
-    StringConstraints,
-    ValidationError,
-    model_serializer,
-    model_validator,
-)
-from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic import BeforeValidator, Field, StringConstraints, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 
 from scene_schema import limits
 from scene_schema.errors import Refused, refused_by
 from scene_schema.origin import Origin, Region
+from scene_schema.strict import Grown, Strict, field_error
 from scene_schema.view import VIEWS as VIEWS
 from scene_schema.view import View as View
 
@@ -53,15 +44,6 @@ ChordName = Annotated[str, StringConstraints(pattern=_TRIAD), BeforeValidator(_n
 """A major or minor triad by its usual name: "C", "F#m", "Bb"."""
 
 
-class Strict(BaseModel):
-    """Frozen, and refuses keys that it does not know: a misspelt field never passes in silence.
-
-    A NaN that a client was given reaches the engine as a NaN, so that the refusal names what was sent.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, ser_json_inf_nan="constants")
-
-
 class Cue(Strict):
     """A moment in a layer: "door slam at 2.5 s". `at_s` is the onset in seconds from the clip's start."""
 
@@ -77,8 +59,10 @@ class TempoGrid(Strict):
     bar_offset_s: Annotated[float, Field(ge=0.0)] = 0.0
 
 
-class Layer(Strict):
+class Layer(Grown):
     """One caption with its view, seed, place in the mix and cues. Its rendered audio is its stem."""
+
+    later = ("origin", "loop", "apart_from")
 
     id: Slug
     view: View
@@ -92,30 +76,24 @@ class Layer(Strict):
     mute: bool = False
     solo: bool = False
     lock: bool = False
-    cues: Annotated[list[Cue], Field(max_length=limits.CUES)] = []
+    cues: Annotated[list[Cue], Field(max_length=limits.CUES)] = Field(default=[])
     origin: Origin | None = None
     """What its stem starts from; None: from nothing but these words."""
     loop: bool = False
     """The stem's end runs into its beginning."""
-    apart_from: Annotated[list[Line], Field(max_length=limits.LAYERS)] = []
+    apart_from: Annotated[list[Line], Field(max_length=limits.LAYERS)] = Field(default=[])
     """What the scene's other layers say, for a model that is told what not to render (`negative`)."""
-
-    @model_serializer(mode="wrap")
-    def _without_empty(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        # A layer that says none of these is written as it was before there were any.
-        data: dict[str, Any] = write(self)
-        return {name: value for name, value in data.items() if value or name not in LATER}
 
     @model_validator(mode="after")
     def _says_something(self) -> Layer:
         if not self.caption and not (self.view == "speech" and self.transcript):
             wanted = "a caption or a transcript" if self.view == "speech" else "a caption that is not empty"
-            raise _field_error(f"{wanted}, for a layer of view '{self.view}'", ("caption",), self.caption)
+            raise field_error(f"{wanted}, for a layer of view '{self.view}'", ("caption",), self.caption)
         if self.id == RESERVED:
-            raise _field_error(f"an id other than '{RESERVED}', which names the mix", ("id",), self.id)
+            raise field_error(f"an id other than '{RESERVED}', which names the mix", ("id",), self.id)
         if self.transcript is not None and self.view != "speech":
             expected = f"a transcript belongs to a speech layer, this one has view '{self.view}'"
-            raise _field_error(expected, ("transcript",), self.transcript)
+            raise field_error(expected, ("transcript",), self.transcript)
         return self
 
 
@@ -124,9 +102,6 @@ SPOKEN: Final = ("view", "caption", "transcript", "seed", "cues")
 
 SOUNDING: Final = (*SPOKEN, "origin", "loop", "apart_from")
 """Layer fields that make its sound: change one and its stem is stale."""
-
-LATER: Final = ("origin", "loop", "apart_from")
-"""Layer fields that are written only where they say something."""
 
 MIXING: Final = ("gain_db", "pan", "mute", "solo")
 """Layer fields that place it in the mix: change one and only the mix is made again."""
@@ -152,29 +127,29 @@ class Scene(Strict):
     caption: Line = ""
     duration_s: DurationS = 10.0
     tempo: TempoGrid | None = None
-    chords: Annotated[list[ChordName], Field(max_length=limits.CHORDS)] = []
-    layers: Annotated[list[Layer], Field(max_length=limits.LAYERS)] = []
+    chords: Annotated[list[ChordName], Field(max_length=limits.CHORDS)] = Field(default=[])
+    layers: Annotated[list[Layer], Field(max_length=limits.LAYERS)] = Field(default=[])
 
     @model_validator(mode="after")
     def _fits_together(self) -> Scene:
         seen: set[str] = set()
         for index, layer in enumerate(self.layers):
             if layer.id in seen:
-                raise _field_error("an id that no other layer has", ("layers", index, "id"), layer.id)
+                raise field_error("an id that no other layer has", ("layers", index, "id"), layer.id)
             seen.add(layer.id)
             for which, cue in enumerate(layer.cues):
                 if cue.at_s >= self.duration_s:
                     expected = f"a cue inside the clip, before duration_s = {self.duration_s:g}"
-                    raise _field_error(expected, ("layers", index, "cues", which, "at_s"), cue.at_s)
+                    raise field_error(expected, ("layers", index, "cues", which, "at_s"), cue.at_s)
             if isinstance(layer.origin, Region) and layer.origin.to_s > self.duration_s:
                 expected = f"a time inside the clip, up to duration_s = {self.duration_s:g}"
-                raise _field_error(expected, ("layers", index, "origin", "to_s"), layer.origin.to_s)
+                raise field_error(expected, ("layers", index, "origin", "to_s"), layer.origin.to_s)
         if self.tempo is not None and self.tempo.bar_offset_s >= self.duration_s:
             expected = f"a first bar inside the clip, before duration_s = {self.duration_s:g}"
-            raise _field_error(expected, ("tempo", "bar_offset_s"), self.tempo.bar_offset_s)
+            raise field_error(expected, ("tempo", "bar_offset_s"), self.tempo.bar_offset_s)
         if self.chords and self.tempo is None:
             expected = "a tempo grid for chords to change on: give tempo as well, or leave chords empty"
-            raise _field_error(expected, ("chords",), self.chords)
+            raise field_error(expected, ("chords",), self.chords)
         return self
 
     def layer(self, layer_id: str) -> Layer:
@@ -199,11 +174,3 @@ def check_scene(value: Any) -> Scene:
         return Scene.model_validate(value)
     except ValidationError as error:
         raise refused_by(error, "scene") from error
-
-
-def _field_error(expected: str, location: tuple[int | str, ...], got: object) -> ValidationError:
-    # A plain ValueError would name the whole scene; this names the field inside it.
-    detail = InitErrorDetails(
-        type=PydanticCustomError("scene", "{expected}", {"expected": expected}), loc=location, input=got
-    )
-    return ValidationError.from_exception_data("scene", [detail])

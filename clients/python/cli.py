@@ -281,6 +281,9 @@ def render(
         _check_folder(folder)
         with any_engine(screen, address, model) as chosen:
             chosen.client.create_scene(read, replace=True)
+            if "duration_s" not in read.model_fields_set and chosen.client.welcome.model.length:
+                with screen.busy("asking the model for the scene's length"):
+                    chosen.client.fit_scene(read.id, render=False)
             started = chosen.client.start_render(read.id, priority="batch" if batch else "interactive")
             _render(chosen.client, started, screen)
             delivered = _deliver(chosen.client, read.id, folder, asked, screen)
@@ -413,6 +416,20 @@ def compose(
         _render(client, accepted, screen)
         screen.result(accepted.model_dump(mode="json"))
         screen.say(f"revision {accepted.revision}; one mix of {len(accepted.stale)} stems")
+
+
+@app.command()
+def fit(scene: KnownScene, address: Address = None, as_json: Json = False) -> None:
+    """Give a scene the length that the model would choose for its words, and render it."""
+    screen = Screen(as_json)
+    with screen.errors(), _ending_in_order(), _client(address) as client:
+        scene_id = _id_of(scene)
+        with screen.busy("asking the model"):
+            accepted = client.fit_scene(scene_id, render=False)
+        _render(client, client.start_render(scene_id), screen)
+        duration_s = client.get_scene(scene_id).scene.duration_s
+        screen.result({**accepted.model_dump(mode="json"), "duration_s": duration_s})
+        screen.say(f"revision {accepted.revision}; {duration_s:g} s, as the model would have it")
 
 
 @app.command()

@@ -29,6 +29,7 @@ from scene_schema.edits import (
     EditLayer,
     EditScene,
     ExtendScene,
+    FitScene,
     MoveLayer,
     RemoveLayer,
 )
@@ -38,12 +39,14 @@ from scene_schema.job_states import FINAL
 from scene_schema.limits import ARCHIVE_FRAME_BYTES
 from scene_schema.messages import Accepted, DraftReady, JobStatus, Open, SceneReply, Status, Welcome
 from scene_schema.priority import Priority
-from scene_schema.scene import Layer, Scene, Strict
+from scene_schema.scene import Layer, Scene
+from scene_schema.strict import Strict
 
 DEFAULT_ADDRESS: Final = "tcp://127.0.0.1:47710"
 POLL_S: Final = 0.5  # how often a wait asks for jobs by itself, so that a lost event costs no more than this
 LEASE_PART: Final = 0.25  # of a lease, after which it is renewed: three may be lost
 CONNECT_S: Final = 3.0  # an engine says hello in milliseconds; a port where nobody is says nothing at all
+FIT_S: Final = 90.0  # the engine waits a minute for a model that loads
 DELIVER_S: Final = 120.0  # resampling and writing 32 long stems is work, not an answer
 NOBODY: Final = Credentials()
 _TURNED_AWAY: Final = (
@@ -370,6 +373,21 @@ class AsyncClient:
         )
         return await self._ask(edit, Accepted)
 
+    async def fit_scene(
+        self,
+        scene: str,
+        *,
+        base_revision: int | None = None,
+        render: bool = True,
+        priority: Priority = "interactive",
+    ) -> Accepted:
+        """Gives a scene the length that the model itself would choose for its words.
+
+        Raises `Refused` (`unsupported`) where the model has no opinion: its capabilities say `length`.
+        """
+        edit = _made(FitScene, scene=scene, base_revision=base_revision, render=render, priority=priority)
+        return await self._ask(edit, Accepted, timeout_s=max(FIT_S, self.timeout_s))
+
     async def compose(
         self,
         scene: str,
@@ -646,9 +664,14 @@ class AsyncClient:
         self._tasks.append(asyncio.create_task(self._read_replies(socket)))
 
     async def _ask(
-        self, content: Strict, expected: type[_Reply], socket: zmq.asyncio.Socket | None = None
+        self,
+        content: Strict,
+        expected: type[_Reply],
+        socket: zmq.asyncio.Socket | None = None,
+        timeout_s: float | None = None,
     ) -> _Reply:
-        reply = await self._exchange(content, socket or self._requests, self.timeout_s, sendings=2)
+        wait_s = self.timeout_s if timeout_s is None else timeout_s
+        reply = await self._exchange(content, socket or self._requests, wait_s, sendings=2)
         return _expect(reply, expected)
 
     async def _exchange(

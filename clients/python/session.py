@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from scene_schema.envelope import Envelope, decode, envelope_for
 from scene_schema.errors import Refused
 from scene_schema.messages import ERROR, EVENTS, REPLIES, REQUESTS, Failure, Open
-from scene_schema.scene import Strict
+from scene_schema.strict import Strict
 
 KIND_OF: Final[dict[type[Strict], str]] = {model: kind for kind, model in REQUESTS.items()}
 

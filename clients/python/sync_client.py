@@ -254,6 +254,19 @@ class Client:
             )
         )
 
+    def fit_scene(
+        self,
+        scene: str,
+        *,
+        base_revision: int | None = None,
+        render: bool = True,
+        priority: Priority = "interactive",
+    ) -> Accepted:
+        """See `AsyncClient.fit_scene`."""
+        return self._run(
+            self._client.fit_scene(scene, base_revision=base_revision, render=render, priority=priority)
+        )
+
     def compose(
         self,
         scene: str,

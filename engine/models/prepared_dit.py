@@ -30,6 +30,7 @@ from engine.models.dit import (
     timestep_features,
 )
 from engine.models.packed_linear import PackedLinear, Precision, activation_type, pack
+from engine.models.replay import Record, Replays
 
 Fetch = Callable[[str], Tensor]
 """A parameter by its name inside the denoiser, float32, on the CPU. The next call may free it."""
@@ -55,6 +56,29 @@ class Prompt:
     def items(self) -> int:
         """B."""
         return self.prompted + self.empty
+
+    @property
+    def tensors(self) -> list[Tensor]:
+        """All it holds."""
+        masks = [one for one in (self.mask, self.frame_mask) if one is not None]
+        return [*self.keys, *self.values, *self.frames, *masks]
+
+    @property
+    def shapes(self) -> tuple[object, ...]:
+        """What two prompts share that a step can be asked under in the same way."""
+        masks = [None if one is None else one.shape for one in (self.mask, self.frame_mask)]
+        return (self.keys[0].shape, self.frames[0].shape, *masks, self.empty)
+
+    def copied(self) -> Prompt:
+        """The same numbers elsewhere."""
+        return Prompt(
+            [one.clone() for one in self.keys],
+            [one.clone() for one in self.values],
+            None if self.mask is None else self.mask.clone(),
+            [one.clone() for one in self.frames],
+            None if self.frame_mask is None else self.frame_mask.clone(),
+            self.empty,
+        )
 
     def of(self, items: list[int]) -> Prompt:
         """The same for some of the items, those with a prompt first, as they must be."""
@@ -82,6 +106,15 @@ class TimeRows:
     gate2: Tensor
     scale_final: Tensor  # (D,)
     shift_final: Tensor
+
+    @property
+    def tensors(self) -> list[Tensor]:
+        """All it holds."""
+        return list(vars(self).values())
+
+    def copied(self) -> TimeRows:
+        """The same numbers elsewhere."""
+        return TimeRows(*(one.clone() for one in self.tensors))
 
 
 @dataclass(frozen=True)
@@ -118,10 +151,19 @@ class _Block:
 
 
 class PreparedDiT:
-    """A denoiser for rendering on one device. `Fetch` is kept: a timestep not met before asks it again."""
+    """A denoiser for rendering on one device. `Fetch` is kept: a timestep not met before asks it again.
+
+    `record` makes replays of steps (see `replay.py`); None runs each as it comes.
+    """
 
     def __init__(
-        self, config: DiTConfig, fetch: Fetch, *, precision: Precision, device: torch.device
+        self,
+        config: DiTConfig,
+        fetch: Fetch,
+        *,
+        precision: Precision,
+        device: torch.device,
+        record: Record | None = None,
     ) -> None:
         self.config = config
         self.device = device
@@ -141,9 +183,17 @@ class PreparedDiT:
         self._blocks = [self._block(name, silence) for name in self._names]
         self._rows: dict[int, TimeRows] = {}
         self._rotary: dict[int, Rotary] = {}
+        self._replays = None if record is None else Replays(record)
 
     @classmethod
-    def of(cls, module: DiT, *, precision: Precision, device: torch.device | None = None) -> PreparedDiT:
+    def of(
+        cls,
+        module: DiT,
+        *,
+        precision: Precision,
+        device: torch.device | None = None,
+        record: Record | None = None,
+    ) -> PreparedDiT:
         """From a module in memory, which is kept."""
         state = module.state_dict()
         return cls(
@@ -151,6 +201,7 @@ class PreparedDiT:
             lambda name: state[name].detach().to("cpu", torch.float32),
             precision=precision,
             device=device or torch.device("cpu"),
+            record=record,
         )
 
     def prepare_times(self, timesteps: Iterable[int]) -> None:
@@ -219,8 +270,20 @@ class PreparedDiT:
     def velocity(self, latent: Tensor, timestep: int, prompt: Prompt) -> Tensor:
         """The velocity (B, C, T), float32, at `latent` (B, C, T), whose items are the prompt's."""
         self.prepare_times([timestep])
-        rows = self._rows[timestep]
-        x = self._patch(latent.to(self.device, self._type).transpose(1, 2)).float()  # (B, T, D)
+        latent, rows = latent.to(self.device), self._rows[timestep]
+        if self._replays is None:
+            return self._answer(latent, rows, prompt)
+        return self._replays.ask(self._answer, latent, rows, prompt)
+
+    def release(self) -> None:
+        """Gives back memory that only makes the next step quicker."""
+        if self._replays is not None:
+            self._replays.forget()
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+
+    def _answer(self, latent: Tensor, rows: TimeRows, prompt: Prompt) -> Tensor:
+        x = self._patch(latent.to(self._type).transpose(1, 2)).float()  # (B, T, D)
         half = self.config.depth // 2
         skips: list[Tensor] = []
         for place, block in enumerate(self._blocks):

@@ -172,6 +172,13 @@ ROUTES: Final = (
     ),
     Route(
         "POST",
+        "/scenes/{scene}/fit",
+        "scene.fit",
+        "gives it the length that the model would choose for its words",
+        body=WHOLE,
+    ),
+    Route(
+        "POST",
         "/scenes/{scene}/compose",
         "scene.compose",
         "makes one mix of all layers, and each stem a part of it",

@@ -420,6 +420,14 @@ ROWS: Final[tuple[Row, ...]] = (
         sounds=True,
     ),
     Row(
+        "/scene/<scene>/fit",
+        "Gives the scene the length that the model would choose for its words.",
+        (),
+        "scene.fit",
+        lambda names, given: {**names, **given},
+        sounds=True,
+    ),
+    Row(
         "/scene/<scene>/compose",
         "Renders all layers as one mix and takes it apart into stems, if the model can.",
         (Argument("seed", "i", optional=True, bound=limits.SEED),),

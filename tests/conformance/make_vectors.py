@@ -56,6 +56,7 @@ REQUESTED: Final[dict[str, dict[str, Any]]] = {
     "scene.list": {},
     "scene.edit": {"scene": "rain", "base_revision": 1, "changes": {"tempo": None, "title": "Nacht"}},
     "scene.extend": {"scene": "rain", "duration_s": 20.0},
+    "scene.fit": {"scene": "rain", "render": False},
     "scene.compose": {"scene": "rain", "seed": 7},
     "layer.edit": {"scene": "rain", "layer": "env", "changes": {"caption": "storm", "gain_db": -6.0}},
     "layer.add": {"scene": "rain", "layer": {"id": "sea", "view": "env", "caption": "sea"}, "index": 0},

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from engine import checkpoint
-from engine.audiogen_renderer import AudioGenRenderer
+from engine.audiogen_renderer import AudioGenRenderer, alike
 from engine.from_take import ENDING_FRAMES
 from engine.models.vocos import Vocos
 from engine.renderer import Old, Progress, Sound
@@ -273,3 +273,33 @@ def test_a_stem_is_guided_away_from_what_the_other_layers_say(renderer: AudioGen
     plain = sound(renderer, request(renderer))
     apart = sound(renderer, request(renderer, apart_from=["a loud siren", "a man speaking"]))
     assert distance(apart, plain) > 1e-3
+
+
+@pytest.mark.parametrize("apart", [[], ["a loud siren"]])
+def test_a_batch_gives_what_its_stems_are_alone(renderer: AudioGenRenderer, apart: list[str]) -> None:
+    """But for what another number of rows rounds."""
+    requests = [
+        request(renderer, apart_from=apart),
+        request(renderer, caption="a large bell in a tower", seed=4, apart_from=apart),
+        request(renderer, seed=9, apart_from=apart),
+    ]
+    assert all(alike(requests[0], one) for one in requests)
+    *progress, stems = renderer.render_together(requests)
+    assert isinstance(stems, list)
+    assert [event.stage for event in progress if isinstance(event, Progress)] == [
+        "text", "sampling", "sampling", "sampling", "decoding",
+    ]  # fmt: skip
+    for one, stem in zip(requests, stems, strict=True):
+        alone = sound(renderer, one)
+        assert distance(stem.samples, alone) < 0.03
+        assert stem.latent is not None
+    assert distance(stems[0].samples, stems[2].samples) > 0.1
+
+
+def test_what_is_rendered_in_another_way_is_no_batch(renderer: AudioGenRenderer) -> None:
+    one = request(renderer)
+    varied = {"origin": Variation(kind="variation", take="a" * 64, strength=0.5)}
+    for changes in ({"steps": 4}, {"loop": True}, {"guidance": 1.0}, {"apart_from": ["wind"]}, varied):
+        assert not alike(one, request(renderer, **changes))
+    assert not alike(one, request(renderer, length_s=2.0))
+    assert not alike(request(renderer, **varied), request(renderer, **varied))

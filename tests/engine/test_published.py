@@ -227,9 +227,7 @@ def test_a_model_that_does_not_fit_is_refused_before_it_is_loaded(
     published = open_published(tiny)
     with pytest.raises(Refused, match="free GPU memory"):
         check_before_loading(published, "bfloat16", gpu_free_bytes=1000)
-    check_before_loading(
-        published, "bfloat16", gpu_free_bytes=2**30
-    )  # main memory has the text encoder alone
+    check_before_loading(published, "bfloat16", gpu_free_bytes=2**30)  # main memory holds the text encoder
 
 
 def test_a_containers_limit_counts(tmp_path: Path) -> None:

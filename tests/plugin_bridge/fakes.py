@@ -18,7 +18,14 @@ from plugin_bridge.journal import Journal
 from plugin_bridge.scene_store import SceneStore
 from scene_schema.envelope import Envelope, envelope_for
 from scene_schema.job_states import FINAL
-from scene_schema.messages import RenderDone, RenderFailed, RenderProgress, RenderStopped, WorkerStatus
+from scene_schema.messages import (
+    ExpectedLength,
+    RenderDone,
+    RenderFailed,
+    RenderProgress,
+    RenderStopped,
+    WorkerStatus,
+)
 from scene_schema.rendering import RenderJob, RenderRequest
 
 FAKE = describe("fake")
@@ -96,6 +103,12 @@ class Room:
     async def tell(self, kind: str, content: Any, *binary: bytes) -> None:
         """The worker says something."""
         await self.bridge.heard(envelope_for(kind, content, binary=binary))
+
+    async def say_length(self, length_s: float) -> None:
+        """The worker answers the newest question how long a clip should be, once it is asked."""
+        while not (asked := [one for one in self.worker.sent if one.type == "length"]):
+            await asyncio.sleep(0.001)
+        await self.tell("length", ExpectedLength(id=asked[-1].content["id"], length_s=length_s))
 
     async def become(self, state: Any, **fields: Any) -> None:
         """The worker's process changes."""

@@ -13,6 +13,7 @@ from engine.guidance import GuidedRange, guided
 from engine.models.dit import DiT, DiTConfig
 from engine.models.packed_linear import Precision, pack
 from engine.models.prepared_dit import PreparedDiT, Prompt
+from engine.models.replay import SHAPES_KEPT, Replay, cuda_graph
 from engine.models.weights import WeightsError, fetch_from
 from engine.sampling import sample, sway_sigmas, timestep_of
 from tests.engine.models import golden
@@ -184,3 +185,77 @@ def test_a_packed_layer_multiplies(precision: Precision, bias: bool) -> None:
 def test_silence_through_int8_is_the_bias() -> None:
     out = pack(torch.ones(3, 4), torch.tensor([1.0, 2.0, 4.0]), "int8", CPU)(torch.zeros(1, 2, 4))
     assert out.tolist() == [[[1.0, 2.0, 4.0]] * 2]
+
+
+def fake_record(work: Replay) -> Replay:
+    """Stands in for a GPU's recorder: like that, each replay reads what now stands in the same tensors, and
+    writes into the same result."""
+    result = work()
+    return lambda: result.copy_(work())
+
+
+def test_replays_give_what_running_each_step_gives(plain: DiT) -> None:
+    """Steps under several prompts, shapes and times in turn; no answer is written over by a later one."""
+    network = prepared(plain)
+    replayed = PreparedDiT.of(plain, precision="float32", record=fake_record)
+    drawn = torch.Generator().manual_seed(8)
+
+    def told(tokens: int, empty: int) -> Prompt:
+        context = torch.randn(2, tokens, SIZES.context_dim, generator=drawn)
+        mask = torch.arange(tokens)[None] < torch.tensor([[tokens], [2]])
+        frame = torch.randn(2, 1, SIZES.frame_context_dim, generator=drawn)
+        return network.listen(context, mask, frame, empty=empty)
+
+    prompts = [told(5, 0), told(5, 0), told(7, 2)]
+    answers = []
+    for prompt, frames, timestep in [
+        (0, 9, 900),
+        (1, 9, 500),
+        (0, 9, 900),
+        (2, 9, 900),
+        (2, 4, 20),
+        (1, 9, 20),
+    ]:
+        latent = torch.randn(prompts[prompt].items, SIZES.latent_dim, frames, generator=drawn)
+        expected = network.velocity(latent, timestep, prompts[prompt])
+        answers.append((expected, replayed.velocity(latent, timestep, prompts[prompt])))
+    for expected, got in answers:
+        assert torch.equal(expected, got)
+
+
+def test_replays_of_few_shapes_are_kept(plain: DiT) -> None:
+    recorded = []
+
+    def counted(work: Replay) -> Replay:
+        recorded.append(work)
+        return fake_record(work)
+
+    network = PreparedDiT.of(plain, precision="float32", record=counted)
+    prompt = network.listen(
+        torch.ones(1, 3, SIZES.context_dim), None, torch.ones(1, 1, SIZES.frame_context_dim)
+    )
+    lengths = [*range(1, SHAPES_KEPT + 2), SHAPES_KEPT + 1, 1]  # the first is let go of, the last is there
+    for frames in lengths:
+        network.velocity(torch.zeros(1, SIZES.latent_dim, frames), 10, prompt)
+    assert len(recorded) == SHAPES_KEPT + 2
+    network.release()
+    network.velocity(torch.zeros(1, SIZES.latent_dim, 1), 10, prompt)
+    assert len(recorded) == SHAPES_KEPT + 3
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_cuda_graph_gives_what_running_each_step_gives(plain: DiT) -> None:
+    device = torch.device("cuda")
+    both = [
+        PreparedDiT.of(plain, precision="bfloat16", device=device, record=record)
+        for record in (None, cuda_graph)
+    ]
+    drawn = torch.Generator().manual_seed(8)
+    for timestep in (900, 500, 20):
+        context = torch.randn(2, 7, SIZES.context_dim, generator=drawn)
+        latent = torch.randn(4, SIZES.latent_dim, 16, generator=drawn)
+        frame = torch.ones(2, 1, SIZES.frame_context_dim)
+        expected, got = (
+            one.velocity(latent, timestep, one.listen(context, None, frame, empty=2)).cpu() for one in both
+        )
+        assert golden.relative_error(got, expected) <= ROUNDED["bfloat16"]

@@ -94,6 +94,7 @@ CASES: list[tuple[str, tuple[Value, ...], tuple[str, dict[str, Any]]]] = [
         ),
     ),
     ("/scene/rain/extend", (20.0,), ("scene.extend", {"scene": "rain", "duration_s": 20.0})),
+    ("/scene/rain/fit", (), ("scene.fit", {"scene": "rain"})),
     ("/scene/rain/compose", (), ("scene.compose", {"scene": "rain"})),
     ("/scene/rain/compose", (7,), ("scene.compose", {"scene": "rain", "seed": 7})),
     ("/scene/rain/layer/env/vary", (0.5,), changes(origin={"kind": "variation", "strength": 0.5})),
