@@ -21,6 +21,7 @@ from scene_schema.errors import Finding, Refused, shown
 
 CANNOT_START: Final = 2
 LOG_BYTES: Final = 4 * 2**20
+SETTABLE: Final = ("quiet_s", "quiet_longest_s", "quiet_from_s", "waiting_jobs", "lease_s")
 
 
 def main() -> None:
@@ -48,6 +49,9 @@ def config_from(options: argparse.Namespace) -> BridgeConfig:
     given: dict[str, Any] = {} if options.threads is None else {"worker_threads": options.threads}
     if options.audio_budget is not None:
         given["audio_bytes"] = round(options.audio_budget * 2**30)
+    for name in SETTABLE:
+        if (value := getattr(options, name)) is not None:
+            given[name] = value
     osc_port = _port(options.osc_port, ports[4], options.private)
     return BridgeConfig(
         host=options.host,
@@ -141,6 +145,17 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     parser.add_argument("--threads", type=int, help="that the worker may use (default: one a core)")
     parser.add_argument(
         "--audio-budget", type=float, metavar="GIB", help="of disk for takes and deliveries (default: 20)"
+    )
+    for option, what, usual in (
+        ("quiet", "a render waits until its layer was not edited for so long; 0: none waits", 0.25),
+        ("quiet-longest", "but no longer than this, from the first edit on", 3.0),
+        ("quiet-from", "renders that take less do not wait", 1.5),
+        ("lease", "silence after which a client that asked for that is gone, and its jobs end", 15.0),
+    ):
+        help_text = f"{what} (default: {usual:g})"
+        parser.add_argument(f"--{option}-s", type=float, metavar="SECONDS", help=help_text)
+    parser.add_argument(
+        "--waiting-jobs", type=int, metavar="NUMBER", help="of one client at a time (default: 256)"
     )
     parser.add_argument("--private", action="store_true", help="end when standard input closes")
     parser.add_argument("--json", action="store_true", help="say where the engine is as one line of JSON")

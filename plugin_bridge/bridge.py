@@ -31,6 +31,7 @@ from plugin_bridge.delivery_files import DeliveryFiles
 from plugin_bridge.drafts import WithDrafts
 from plugin_bridge.guard import guarded
 from plugin_bridge.job_desk import JobDesk, Worker
+from plugin_bridge.leases import Leases
 from plugin_bridge.length_desk import LengthDesk
 from plugin_bridge.origin_takes import check_origins
 from plugin_bridge.planner import Standing
@@ -54,6 +55,7 @@ from scene_schema.edits import (
 from scene_schema.envelope import PROTOCOL_VERSION, Envelope, envelope_for
 from scene_schema.errors import Finding, Refused, shown
 from scene_schema.messages import ERROR, Accepted, Failure, WorkerStatus, read_request
+from scene_schema.priority import Priority
 from scene_schema.prompt import compose
 from scene_schema.scene import Scene
 from scene_schema.strict import Strict
@@ -65,7 +67,16 @@ RECEIPTS_AT_ONCE: Final = 64
 DELIVERIES: Final = "deliveries"  # the folder, in the data folder, of files that hosts were given
 
 CONTROL: Final = frozenset(
-    {"hello", "status", "job.get", "job.cancel", "transport.get", "transport.set", "engine.stop"}
+    {
+        "hello",
+        "status",
+        "job.get",
+        "job.cancel",
+        "jobs.cancel",
+        "transport.get",
+        "transport.set",
+        "engine.stop",
+    }
 )
 """Requests that the control socket takes: none of them waits for anything."""
 
@@ -81,7 +92,7 @@ class _Answer:
 
 @dataclass(frozen=True)
 class _Change:
-    """What a request makes of a scene; `content_of` and `redo` as in `undo.Step`."""
+    """What a request makes of a scene; `content_of` and `redo` as in `undo.Step`, `typed` as in `JobDesk`."""
 
     before: Scene | None
     after: Scene
@@ -89,6 +100,8 @@ class _Change:
     content_of: int | None = None
     redo: int | None = None
     draft: bool = False
+    priority: Priority = "interactive"
+    typed: bool = False
     arrived: Arrived | None = None  # where it comes with a history and takes of its own
 
 
@@ -152,6 +165,8 @@ class Bridge:
         )
         self._lengths = LengthDesk(model, worker.send, config.length_wait_s)
         self._accepted: OrderedDict[str, tuple[Strict, asyncio.Future[Accepted]]] = OrderedDict()
+        self._leases = Leases(config.lease_s)
+        self._lease_timer: asyncio.TimerHandle | None = None
         self._transport = messages.Transport()
         self._deliveries = asyncio.Semaphore(config.deliveries)
 
@@ -165,6 +180,7 @@ class Bridge:
         `caller` is who the door says it is; without one, whoever the message says, with no more rights.
         """
         caller = Caller(message.client) if caller is None else caller
+        self.heard_of(caller.name)
         answer = await guarded(message.id, self._answer(message, caller, control))
         if isinstance(answer, Failure):
             answer = self._with_newest(message, answer)
@@ -178,6 +194,19 @@ class Bridge:
     def refuse(self, refused: Refused, parent: str = "") -> Envelope:
         """The answer to frames that are no message."""
         return envelope_for(ERROR, Failure.of(refused), parent=parent, session=self.session)
+
+    def heard_of(self, client: str) -> None:
+        """A client sent something, be it no request: its lease, if it has one, begins anew."""
+        self._leases.heard(client, self._clock())
+
+    def connected(self, client: str) -> None:
+        """A connection of a client with a lease stands; `disconnected` is to follow."""
+        self._leases.connected(client)
+
+    def disconnected(self, client: str) -> None:
+        """Such a connection is closed."""
+        self._leases.disconnected(client, self._clock())
+        self._watch_leases()
 
     async def heard(self, message: Envelope) -> None:
         """A message from the worker. One that cannot be followed costs the worker its life, not ours."""
@@ -199,6 +228,8 @@ class Bridge:
     async def close(self) -> None:
         """Ends all jobs; takes being written are kept."""
         self.stopping.set()
+        if self._lease_timer is not None:
+            self._lease_timer.cancel()
         await self._jobs.close()
         await self._budget.close()
         await guarded("receipts", self._keep_receipts())
@@ -217,7 +248,7 @@ class Bridge:
             raise Refused("shutting_down", "the engine is stopping", remedy="Start it, then send this again.")
         match request:
             case messages.Hello():
-                return _Answer(self._welcome())
+                return _Answer(self._hello(request, caller))
             case messages.GetStatus():
                 return _Answer(self._status())
             case messages.GetScene():
@@ -247,6 +278,9 @@ class Bridge:
                 return _Answer(self._jobs.get(request.job))
             case messages.CancelJob():
                 return _Answer(messages.Cancelled(job=self._jobs.cancel(request.job, caller)))
+            case messages.CancelJobs():
+                owner = _owner_of(request, caller)
+                return _Answer(messages.JobsCancelled(jobs=self._jobs.leave(owner, request.scene)))
             case messages.GetTransport():
                 return _Answer(self._transport)
             case messages.SetTransport():
@@ -255,6 +289,33 @@ class Bridge:
                 self.stopping.set()
                 return _Answer(messages.Done())
         raise AssertionError(f"no answer is written for {message.type}")
+
+    def _hello(self, request: messages.Hello, caller: Caller) -> messages.Welcome:
+        if not request.cancel_on_disconnect:
+            if request.cancel_on_disconnect is not None:
+                self._leases.end(caller.name)
+            return self._welcome()
+        _check_named(caller, "whose jobs are to end when they are gone")
+        self._leases.grant(caller.name, self._clock())
+        self._watch_leases()
+        return self._welcome().model_copy(update={"lease_s": self._leases.lease_s})
+
+    def _watch_leases(self) -> None:
+        """Ends the jobs of whoever is gone, and looks again when the next one may be."""
+        if self.stopping.is_set():
+            return
+        for client in self._leases.gone(self._clock()):
+            ended = self._jobs.leave(client)
+            log.info(
+                "%s was silent for %g s: its %d jobs end", shown(client), self._leases.lease_s, len(ended)
+            )
+        if self._lease_timer is not None:
+            self._lease_timer.cancel()
+            self._lease_timer = None
+        next_s = self._leases.next_s()
+        if next_s is not None:
+            wait_s = max(0.0, next_s - self._clock())
+            self._lease_timer = asyncio.get_running_loop().call_later(wait_s, self._watch_leases)
 
     def _welcome(self) -> messages.Welcome:
         return messages.Welcome(
@@ -380,7 +441,21 @@ class Bridge:
             if layer not in _ids(after) or (layer in resounding and layer not in renewed)
         ]
         self._jobs.supersede(after.id, unwanted)
-        jobs = self._jobs.submit(after.id, kept.revision, wanted, message.id, caller.name, draft=change.draft)
+        try:
+            jobs = self._jobs.submit(
+                after.id,
+                kept.revision,
+                wanted,
+                message.id,
+                caller.name,
+                draft=change.draft,
+                priority=change.priority,
+                typed=change.typed,
+            )
+        except Refused as refused:  # too many wait: what was said is kept all the same, and renders later
+            moot = [one.layer.id for one in wanted if not self._jobs.is_coming(after.id, one)]
+            self._jobs.supersede(after.id, moot)
+            return _accepted(kept).model_copy(update={"unqueued": Failure.of(refused)})
         return _accepted(kept, jobs)
 
     def _changed(self, request: Strict) -> _Change:
@@ -390,16 +465,27 @@ class Bridge:
             if before is not None and not request.replace:
                 raise _scene_exists(scene_id)
             said = [one.id for one in request.scene.layers if "apart_from" in one.model_fields_set]
-            return _Change(before, self._apart(before, request.scene, said), request.render)
+            after = self._apart(before, request.scene, said)
+            return _Change(before, after, request.render, priority=request.priority)
         if isinstance(request, messages.UndoScene | messages.RedoScene):
             newest = self._store.get_base(request.scene, request.base_revision)
             walk = undo.undo if isinstance(request, messages.UndoScene) else undo.redo
             step = walk(newest, partial(self._store.get, request.scene))
-            return _Change(newest.scene, step.scene, request.render, step.content_of, step.redo)
+            return _Change(
+                newest.scene,
+                step.scene,
+                request.render,
+                step.content_of,
+                step.redo,
+                priority=request.priority,
+                typed=True,
+            )
         assert isinstance(request, EDITS)
         before = self._store.get_base(request.scene, request.base_revision).scene
         after = self._apart(before, apply(before, request, self._store.stems(request.scene)), _said(request))
-        return _Change(before, after, request.render, draft=request.draft)
+        return _Change(
+            before, after, request.render, draft=request.draft, priority=request.priority, typed=True
+        )
 
     def _apart(self, before: Scene | None, after: Scene, said: Collection[str]) -> Scene:
         """The scene whose changed layers know what they must not sound like, for a model that hears it."""
@@ -414,7 +500,15 @@ class Bridge:
                 if not request.replace:
                     raise _scene_exists(scene.id)
                 before = self._store.get(scene.id).scene
-            change = _Change(before, scene, request.render, arrived.content_of, arrived.redo, arrived=arrived)
+            change = _Change(
+                before,
+                scene,
+                request.render,
+                arrived.content_of,
+                arrived.redo,
+                priority=request.priority,
+                arrived=arrived,
+            )
             accepted = await self._make(message, caller, request, change)
         self._budget.grew()
         return accepted
@@ -444,7 +538,13 @@ class Bridge:
         wanted = self._to_render(kept.scene, standings)
         stale = [one.layer.id for one in standings if one.stem != "fresh"]
         jobs = self._jobs.submit(
-            kept.scene.id, kept.revision, wanted, message.id, caller.name, draft=request.draft
+            kept.scene.id,
+            kept.revision,
+            wanted,
+            message.id,
+            caller.name,
+            draft=request.draft,
+            priority=request.priority,
         )
         return Accepted(scene=kept.scene.id, revision=kept.revision, stale=stale, jobs=jobs)
 
@@ -571,6 +671,28 @@ def _said(request: Edit) -> list[str]:
     if isinstance(request, EditLayer) and "apart_from" in request.changes:
         return [request.layer]
     return []
+
+
+def _owner_of(request: messages.CancelJobs, caller: Caller) -> str:
+    """Whose jobs are to end. Raises `Refused` (`invalid`, `denied`)."""
+    if request.owner is None:
+        _check_named(caller, "that end all their jobs")
+        return caller.name
+    if request.owner != caller.name and not caller.operator:
+        log.warning("%s may not end the jobs of %s", shown(caller.name), shown(request.owner))
+        raise Refused(
+            "denied",
+            f"the jobs of {shown(request.owner)} are not this client's",
+            remedy="Leave owner out for those of your own, or send the operator's token as well.",
+        )
+    return request.owner
+
+
+def _check_named(caller: Caller, who: str) -> None:
+    """Whoever has no name shares it with all who have none."""
+    if not caller.name:
+        finding = Finding(field="$.client", expected=f"a name, as all need {who}", got="none")
+        raise Refused("invalid", "this client has no name", findings=[finding], remedy="Send one as client.")
 
 
 def _plays_now(one: Standing, change: _Change) -> bool:

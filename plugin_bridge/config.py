@@ -14,6 +14,7 @@ from typing import Final
 import platformdirs
 
 from scene_schema.errors import Finding, Refused, shown
+from scene_schema.limits import LAYERS, Bound
 
 REQUEST_PORT: Final = 47710
 CONTROL_PORT: Final = 47711
@@ -22,6 +23,8 @@ HTTP_PORT: Final = 47713
 OSC_PORT: Final = 47714  # UDP and TCP
 OSCQUERY_PORT: Final = 47715
 TOKEN_CHARS: Final = 16  # fewer are guessed
+QUIET_S: Final = 60.0  # nobody means to wait longer than that for a render to begin
+LEASE_S: Final = Bound(1.0, 3600.0)  # below: a busy client's pause; above: not while anybody remembers
 
 
 def default_data_dir() -> Path:
@@ -68,6 +71,12 @@ class BridgeConfig:
     tidy_s: float = 2.0  # how often the journal's log is written back, before it is long enough to be felt
     step_interval_s: float = 0.02  # events of sampling steps come no closer together
 
+    quiet_s: float = 0.25  # a render waits until its layer was not edited for so long; 0: none waits
+    quiet_longest_s: float = 3.0  # but no longer than this, from the first edit on
+    quiet_from_s: float = 1.5  # where renders take less, none waits: throwing one away costs less
+    waiting_jobs: int = 256  # of one client at a time; more are refused
+    lease_s: float = 15.0  # silence after which a client that asked for that counts as gone
+
     deliveries: int = 2  # at once; each holds all its files in memory
     delivery_bytes: int = 2**30
     audio_bytes: int = 20 * 2**30  # of takes and own deliveries on disk; what is not in use goes beyond it
@@ -97,6 +106,16 @@ class BridgeConfig:
                 raise _refused("projects", "folders that exist", str(project))
         if self.audio_bytes < 0:
             raise _refused("audio_bytes", "no less than nothing", self.audio_bytes)
+        for name, least in (("quiet_s", 0.0), ("quiet_from_s", 0.0), ("quiet_longest_s", self.quiet_s)):
+            value = getattr(self, name)
+            if not least <= value <= QUIET_S:
+                raise _refused(name, f"seconds from {least:g} to {QUIET_S:g}", value)
+        if not LEASE_S.low <= self.lease_s <= LEASE_S.high:
+            raise _refused("lease_s", f"seconds from {LEASE_S.low:g} to {LEASE_S.high:g}", self.lease_s)
+        if self.waiting_jobs < LAYERS:
+            raise _refused(
+                "waiting_jobs", f"at least {LAYERS}, so that a whole scene fits", self.waiting_jobs
+            )
         if self.worker_threads < 1:
             raise _refused("worker_threads", "at least 1", self.worker_threads)
 

@@ -11,7 +11,7 @@ import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Sequence
 from itertools import islice
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,7 @@ from plugin_bridge.drafts import Draft, Drafts
 from plugin_bridge.guard import guarded
 from plugin_bridge.origin_takes import job_with_old
 from plugin_bridge.planner import Standing
+from plugin_bridge.quiet_time import QuietTime
 from plugin_bridge.render_pace import RenderPace
 from plugin_bridge.render_queue import Decision, RenderQueue
 from plugin_bridge.scene_store import SceneStore
@@ -51,6 +52,7 @@ from scene_schema.messages import (
     WorkerStatus,
 )
 from scene_schema.origin import take_of
+from scene_schema.priority import Priority
 from scene_schema.rendering import RenderJob, RenderRequest, Take
 
 log = logging.getLogger("stemscape.bridge")
@@ -60,6 +62,13 @@ POSITIONS_TOLD: Final = 32  # a full scene's worth; jobs further behind are told
 
 Announce = Callable[[str, str, BaseModel, str], None]
 """Tells everyone: topic, event type, content, id of the message that caused it."""
+
+
+class _Hold(NamedTuple):
+    """A job that waits until its layer is quiet, and the timer that ends that."""
+
+    due_s: float
+    timer: asyncio.TimerHandle
 
 
 class Worker(Protocol):
@@ -102,6 +111,10 @@ class JobDesk:
         self._queue = RenderQueue()
         self.drafts = Drafts()
         self._pace = RenderPace()
+        self._quiet = QuietTime(
+            quiet_s=config.quiet_s, longest_s=config.quiet_longest_s, from_s=config.quiet_from_s
+        )
+        self._holds: dict[str, _Hold] = {}  # jobs whose layers are still being edited
         self._statuses: dict[str, JobStatus] = {}  # jobs on their way
         self._finished: OrderedDict[str, JobStatus] = OrderedDict()
         self._causes: dict[str, str] = {}
@@ -121,38 +134,44 @@ class JobDesk:
         wanted: Sequence[Standing],
         cause: str,
         owner: str,
+        *,
         draft: bool = False,
+        priority: Priority = "interactive",
+        typed: bool = False,
     ) -> list[JobStatus]:
         """Jobs that will make these layers fresh; ones on their way already are returned, not doubled, and
-        get `owner` for one more. With `draft` a draft comes first, where there is time for one."""
-        taken: list[str] = []
-        for one in wanted:
-            job = RenderJob(
+        get `owner` for one more. With `draft` a draft comes first, where there is time for one. `typed`: an
+        edit that others may follow at once, so that its render may have to wait for quiet.
+
+        Raises `Refused` (`too_many_jobs`), and has done nothing, where more of the owner's would wait than
+        may.
+        """
+        jobs = [
+            RenderJob(
                 id=uuid.uuid4().hex, scene=scene, layer=one.layer.id, revision=revision, request=one.request
             )
-            if draft and (self._model.draft_steps or one.request.steps) < one.request.steps:
-                job = job.model_copy(update={"draft_steps": self._model.draft_steps})
-            kept, decision = self._queue.submit(job)
-            self._carry_out(decision)
-            if kept is job:
-                self._statuses[job.id] = JobStatus(
-                    job=job.id,
-                    scene=scene,
-                    layer=job.layer,
-                    revision=revision,
-                    state="queued",
-                    owners=[owner],
-                )
-                self._causes[job.id] = cause
-                self._tell(job.id)
-            elif owner not in (known := self._statuses[kept.id]).owners:
-                owners = [*known.owners, owner]
-                self._statuses[kept.id] = known.model_copy(update={"owners": owners})
-            taken.append(kept.id)
-        statuses = [self.get(job_id) for job_id in taken]
-        self._positions = self._queue.positions()
+            for one in wanted
+        ]
+        self._check_room(jobs, owner)
+        typed = typed and priority == "interactive"
+        taken = [
+            self._submit(self._with_draft(job) if draft else job, cause, owner, priority, typed)
+            for job in jobs
+        ]
+        outlook, positions = self._outlook(), self._queue.positions()
+        statuses = [self._seen(self._statuses[job_id], outlook, positions) for job_id in taken]
+        new = {job.id for job in jobs}
+        for status in statuses:
+            if status.job in new:
+                if status.position is not None:
+                    self._positions[status.job] = status.position
+                self._announce(f"scene.{scene}", "event.job", status, cause)
         self._pump()
         return statuses
+
+    def is_coming(self, scene: str, one: Standing) -> bool:
+        """Whether the very sound that this layer wants is on its way."""
+        return self._queue.same(scene, one.layer.id, one.wanted) is not None
 
     def supersede(self, scene: str, layers: Sequence[str]) -> None:
         """Whatever is on its way for these layers is wanted no more."""
@@ -174,10 +193,31 @@ class JobDesk:
         self._pump()
         return self.get(job_id)
 
+    def leave(self, owner: str, scene: str | None = None) -> list[JobStatus]:
+        """This client wants its jobs no more (with `scene`: those of it); returns how they stand now.
+
+        What others asked for too goes on, for them.
+        """
+        left: list[str] = []
+        for job in self._queue.jobs():
+            status = self._statuses[job.id]
+            if owner not in status.owners or scene not in (None, job.scene):
+                continue
+            left.append(job.id)
+            others = [one for one in status.owners if one != owner]
+            if others:
+                self._statuses[job.id] = status.model_copy(update={"owners": others})
+                self._queue.pass_on(job.id, owner, others[0])
+                self._tell(job.id)
+            else:
+                self._carry_out(self._queue.cancel(job.id))
+        self._pump()
+        return [self.get(job_id) for job_id in left]
+
     def get(self, job_id: str) -> JobStatus:
         """How a job stands. Raises `Refused` (`not_found`)."""
         if job_id in self._statuses:
-            return self._seen(self._statuses[job_id], self._outlook())
+            return self._seen(self._statuses[job_id], self._outlook(), self._queue.positions())
         if job_id in self._finished:
             return self._finished[job_id]
         raise Refused(
@@ -193,8 +233,8 @@ class JobDesk:
 
     def active(self) -> list[JobStatus]:
         """Every job on its way, in order."""
-        outlook = self._outlook()
-        return [self._seen(self._statuses[job.id], outlook) for job in self._queue.jobs()]
+        outlook, positions = self._outlook(), self._queue.positions()
+        return [self._seen(self._statuses[job.id], outlook, positions) for job in self._queue.jobs()]
 
     def takes(self) -> set[str]:
         """The takes that jobs on their way make, wait for or start from."""
@@ -209,6 +249,78 @@ class JobDesk:
         self._broken = failure
         self._carry_out(self._queue.fail_all(), error=failure)
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    # --- letting jobs in --------------------------------------------------------------------------------
+
+    def _submit(self, job: RenderJob, cause: str, owner: str, priority: Priority, typed: bool) -> str:
+        kept, decision = self._queue.submit(job, owner, priority)
+        self._carry_out(decision)
+        if kept is job:
+            self._statuses[job.id] = JobStatus(
+                job=job.id,
+                scene=job.scene,
+                layer=job.layer,
+                revision=job.revision,
+                state="queued",
+                owners=[owner],
+                priority=priority,
+            )
+            self._causes[job.id] = cause
+        else:
+            self._share(kept.id, owner, priority)
+        self._wait_for_quiet(job, kept, typed)
+        return kept.id
+
+    def _share(self, job_id: str, owner: str, priority: Priority) -> None:
+        """Somebody asked for a sound that is on its way already."""
+        known = self._statuses[job_id]
+        fields: dict[str, Any] = {}
+        if owner not in known.owners:
+            fields["owners"] = [*known.owners, owner]
+        if priority == "interactive" != known.priority:
+            fields["priority"] = priority
+        if fields:
+            self._statuses[job_id] = known.model_copy(update=fields)
+
+    def _check_room(self, jobs: Sequence[RenderJob], owner: str) -> None:
+        waiting, most = self._queue.turns.count(client=owner), self._config.waiting_jobs
+        more = sum(self._queue.adds(job, owner) for job in jobs)
+        if more and waiting + more > most:
+            raise Refused(
+                "too_many_jobs",
+                f"{waiting} jobs of this client wait already, {more} more were to; at most {most} may",
+                remedy="Ask again when some are done, render fewer layers, or end those that wait with "
+                "jobs.cancel. The engine takes more with --waiting-jobs.",
+            )
+
+    def _with_draft(self, job: RenderJob) -> RenderJob:
+        if (self._model.draft_steps or job.request.steps) < job.request.steps:
+            return job.model_copy(update={"draft_steps": self._model.draft_steps})
+        return job
+
+    def _wait_for_quiet(self, asked: RenderJob, kept: RenderJob, typed: bool) -> None:
+        """Holds the job while its layer is typed in; whoever did not type lets it go at once."""
+        due_s = None
+        if typed:
+            own_s = self._pace.seconds_for(asked.request.duration_s)
+            due_s = self._quiet.edited((asked.scene, asked.layer), self._clock(), own_s)
+        free = kept is not asked and kept.id not in self._queue.held  # nobody typed when it was asked for
+        self._let_go(kept.id)
+        if due_s is None or free or not self._queue.is_waiting(kept.id):
+            return
+        wait_s = max(0.0, due_s - self._clock())
+        timer = asyncio.get_running_loop().call_later(wait_s, self._is_quiet, kept.id)
+        self._holds[kept.id] = _Hold(due_s, timer)
+        self._queue.held.add(kept.id)
+
+    def _is_quiet(self, job_id: str) -> None:
+        self._let_go(job_id)
+        self._pump()
+
+    def _let_go(self, job_id: str) -> None:
+        self._queue.held.discard(job_id)
+        if hold := self._holds.pop(job_id, None):
+            hold.timer.cancel()
 
     # --- what the worker says ---------------------------------------------------------------------------
 
@@ -353,11 +465,16 @@ class JobDesk:
             self._move(running.job.id, "loading")
 
     def _send(self, job: RenderJob, frames: tuple[bytes, ...] = ()) -> None:
-        if self._queue.waiting:  # a draft costs those that wait behind it
+        if self._costs_others(job):
             job = job.model_copy(update={"draft_steps": None})
         self._worker.send(envelope_for("render", job, binary=frames))
         self._queue.sent()
         self._move(job.id, "running")
+
+    def _costs_others(self, job: RenderJob) -> bool:
+        """Whether those that wait behind a job, and are no less urgent, would pay for its draft."""
+        count = self._queue.turns.count
+        return bool(count() if self._statuses[job.id].priority == "batch" else count(priority="interactive"))
 
     async def _send_with_old(self, job: RenderJob, take: str) -> None:
         """Brings the worker the job and the take that it starts from; reading that holds nobody up."""
@@ -405,6 +522,7 @@ class JobDesk:
         if state in FINAL:
             self._finished[job_id] = self._statuses.pop(job_id)
             self._causes.pop(job_id)
+            self._let_go(job_id)
             if timer := self._timers.pop(job_id, None):
                 timer.cancel()
             while len(self._finished) > FINISHED_KEPT:
@@ -413,16 +531,19 @@ class JobDesk:
     # --- telling ----------------------------------------------------------------------------------------
 
     def _tell(self, job_id: str) -> None:
-        status = self._seen(self._statuses[job_id], self._outlook())
+        status = self._statuses[job_id]
+        if status.state not in FINAL:
+            status = self._seen(status, self._outlook(), self._queue.positions())
         self._announce(f"scene.{status.scene}", "event.job", status, self._causes[job_id])
 
     def _tell_positions(self) -> None:
-        outlook = self._outlook()
-        positions = dict(islice(self._queue.positions().items(), POSITIONS_TOLD))
-        for job_id, position in positions.items():
-            if self._positions.get(job_id) != position:
-                status = self._seen(self._statuses[job_id], outlook)
-                self._announce(f"scene.{status.scene}", "event.job", status, self._causes[job_id])
+        everywhere = self._queue.positions()
+        positions = dict(islice(everywhere.items(), POSITIONS_TOLD))
+        moved = [job_id for job_id, place in positions.items() if self._positions.get(job_id) != place]
+        outlook = self._outlook() if moved else {}
+        for job_id in moved:
+            status = self._seen(self._statuses[job_id], outlook, everywhere)
+            self._announce(f"scene.{status.scene}", "event.job", status, self._causes[job_id])
         self._positions = positions
 
     def _announce_take(self, job: RenderJob, take: Take) -> None:
@@ -437,8 +558,10 @@ class JobDesk:
             own_s = self._seconds_left(job)
             if own_s is None:  # nothing has been rendered yet, so nothing is known of those behind it either
                 return outlook
+            hold = self._holds.get(job.id)
+            quiet_s = 0.0 if hold is None else max(0.0, hold.due_s - self._clock())
+            outlook[job.id] = round(max(total_s, quiet_s) + own_s, 3)
             total_s += own_s
-            outlook[job.id] = round(total_s, 3)
         return outlook
 
     def _seconds_left(self, job: RenderJob) -> float | None:
@@ -450,15 +573,14 @@ class JobDesk:
             return whole_s
         return whole_s * (1.0 - status.step / status.steps) if status.stage == "sampling" else 0.0
 
-    def _seen(self, status: JobStatus, outlook: dict[str, float | None]) -> JobStatus:
+    def _seen(
+        self, status: JobStatus, outlook: dict[str, float | None], positions: dict[str, int]
+    ) -> JobStatus:
         """The status with what is true only now: place in the queue, and time left."""
         if status.state in FINAL:
             return status
         return status.model_copy(
-            update={
-                "position": self._queue.positions().get(status.job),
-                "seconds_left": outlook.get(status.job),
-            }
+            update={"position": positions.get(status.job), "seconds_left": outlook.get(status.job)}
         )
 
 

@@ -12,11 +12,12 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, get_args
 
 from scene_schema.envelope import Envelope
 from scene_schema.job_states import FINAL, NEXT
 from scene_schema.messages import ERROR, REQUESTS
+from scene_schema.priority import Priority
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -116,6 +117,9 @@ class Metrics:
         self.sent_bytes = Counter("stemscape_sent_bytes_total", "Bytes of answers, files and events.", "door")
         self.deliveries = Counter("stemscape_deliveries_total", "Deliveries made.", "door")
         self.jobs_ended = Counter("stemscape_jobs_ended_total", "Render jobs that ended.", "state")
+        self.renders_refused = Counter(
+            "stemscape_renders_refused_total", "Renders not queued: too many of the client's waited.", "type"
+        )
         self.followers: dict[str, Callable[[], int]] = {}
         self.connections: dict[str, Callable[[], int]] = {}
 
@@ -133,6 +137,8 @@ class Metrics:
         kind = message.type if message.type in REQUESTS else "unknown"  # no label is the sender's to choose
         code = found[0].content["code"] if found[0].type == ERROR else "ok"
         self.answered(door, kind, code, self.clock() - started_s)
+        if code == "too_many_jobs" or found[0].content.get("unqueued"):
+            self.renders_refused.add(kind)
         return found
 
     def heard(self, kind: str, content: Mapping[str, Any]) -> None:
@@ -152,6 +158,7 @@ class Metrics:
             self.sent_bytes,
             self.deliveries,
             self.jobs_ended,
+            self.renders_refused,
         )
         lines: list[str] = []
         for one in counted:
@@ -165,6 +172,8 @@ class Metrics:
         worker = status["worker"]
         jobs = [job["state"] for job in status["jobs"]]
         active: dict[str, float] = {state: jobs.count(state) for state in NEXT if state not in FINAL}
+        queued = [job["priority"] for job in status["jobs"] if job["state"] == "queued"]
+        waiting: dict[str, float] = {priority: queued.count(priority) for priority in get_args(Priority)}
         states = {state: int(state == worker["state"]) for state in WORKER_STATES}
         followers = {door: count() for door, count in sorted(self.followers.items())}
         connections = {door: count() for door, count in sorted(self.connections.items())}
@@ -173,6 +182,7 @@ class Metrics:
         yield _gauge("stemscape_uptime_seconds", "Since the start.", status["uptime_s"])
         yield _gauge("stemscape_scenes", "Scenes kept.", status["scenes"])
         yield _gauges("stemscape_jobs", "Render jobs that have not ended.", "state", active)
+        yield _gauges("stemscape_jobs_waiting", "Render jobs that wait for their turn.", "priority", waiting)
         yield _gauges("stemscape_worker_state", "1 for the state that it is in.", "state", states)
         yield _gauge("stemscape_worker_restarts", "Workers started anew.", worker["restarts"])
         yield _gauges("stemscape_followers", "Who listens to events.", "door", followers)

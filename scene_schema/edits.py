@@ -12,6 +12,7 @@ from pydantic import Field
 
 from scene_schema.errors import Finding, Refused, shown
 from scene_schema.origin import Continuation, Mix, Part, take_of
+from scene_schema.priority import MayRender
 from scene_schema.scene import (
     KEEPING,
     MIXING,
@@ -24,14 +25,13 @@ from scene_schema.scene import (
     Slug,
     check_scene,
 )
-from scene_schema.strict import Grown
 
 
-class _Edit(Grown):
+class _Edit(MayRender):
     """What all edits share: the scene, the revision they start from (None: the newest), whether the
     stems that they make stale are rendered at once, and whether a draft is to come before (`DraftReady`)."""
 
-    later = ("draft",)
+    later = (*MayRender.later, "draft")
 
     scene: Slug
     base_revision: int | None = None

@@ -24,6 +24,7 @@ Code = Literal[
     "locked",  # the layer is locked
     "unsupported",  # right in itself, but not for this model
     "not_rendered",  # there is no stem yet
+    "too_many_jobs",  # of this client's wait already; nothing was queued
     "worker_lost",  # the engine worker died; the bridge starts another
     "model_failed",  # the model could not be loaded
     "out_of_memory",  # the device's memory does not hold this render, not even in pieces

@@ -31,6 +31,7 @@ from scene_schema.edits import (
 )
 from scene_schema.errors import Code, Finding, Refused, refused_by, shown
 from scene_schema.job_states import State
+from scene_schema.priority import MayRender, Priority
 from scene_schema.rendering import RenderJob, StemReport, Take
 from scene_schema.scene import Scene, Slug, View
 from scene_schema.strict import Strict
@@ -39,14 +40,27 @@ from scene_schema.strict import Strict
 
 
 class Hello(Strict):
-    """Who are you? Answered by `Welcome`."""
+    """Who are you? Answered by `Welcome`.
+
+    Attributes:
+        cancel_on_disconnect: the sender's jobs are to end when it is gone: when nothing came in its name for
+            `Welcome.lease_s` and none of its connections is open. False: no more. Left out: as before.
+    """
+
+    cancel_on_disconnect: bool | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_empty(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # an engine from before there was this field greets a client that does not ask for it
+        data: dict[str, Any] = write(self)
+        return {name: value for name, value in data.items() if value is not None}
 
 
 class GetStatus(Strict):
     """What is the engine doing? Answered by `Status`."""
 
 
-class CreateScene(Strict):
+class CreateScene(MayRender):
     """Keeps a new scene as revision 1, or with `replace` a new revision of one that exists."""
 
     scene: Scene
@@ -65,7 +79,7 @@ class ListScenes(Strict):
     """The ids of all scenes with their newest revision."""
 
 
-class UndoScene(Strict):
+class UndoScene(MayRender):
     """Takes back the last edit of a scene that was not taken back already, whatever made it.
 
     That is a new revision with the content of an older one; nothing is rewritten. Its takes are there, so it
@@ -77,7 +91,7 @@ class UndoScene(Strict):
     render: bool = True
 
 
-class RedoScene(Strict):
+class RedoScene(MayRender):
     """Does again what the last undo took back, as a new revision. An edit in between ends that."""
 
     scene: Slug
@@ -85,7 +99,7 @@ class RedoScene(Strict):
     render: bool = True
 
 
-class RenderScene(Strict):
+class RenderScene(MayRender):
     """Renders the stale stems of a scene, or of the layers named. Answered at once by `Accepted`.
 
     With `draft`, a quick version of a stem comes before it where nothing else waits: see `DraftReady`.
@@ -103,6 +117,19 @@ class CancelJob(Strict):
     """
 
     job: str
+
+
+class CancelJobs(Strict):
+    """Ends all jobs of the sender's, or of `owner` where the sender is an operator.
+
+    A job that somebody else asked for too goes on, for them. Answered by `JobsCancelled`.
+
+    Attributes:
+        scene: only its jobs.
+    """
+
+    owner: Annotated[str, Field(min_length=1)] | None = None
+    scene: Slug | None = None
 
 
 class GetJob(Strict):
@@ -170,7 +197,7 @@ class ExportScene(Strict):
     folder: Annotated[str, Field(max_length=limits.PATH_CHARS)] | None = None
 
 
-class ImportScene(Strict):
+class ImportScene(MayRender):
     """Keeps a scene from such a file, which comes as the one binary frame behind the message or by `path`.
 
     All of it is checked before anything is kept. Takes are fresh at once where the model is the same; those
@@ -231,6 +258,9 @@ class Welcome(Open):
     http: str | None = Field(default=None, description="URL of the HTTP and WebSocket door, if it is open")
     osc: str | None = Field(default=None, description="address of the OSC door, if it is open")
     oscquery: str | None = Field(default=None, description="URL of OSCQuery, if it is open")
+    lease_s: float | None = Field(
+        default=None, description="the sender's jobs end when it is gone for so long; None: they do not"
+    )
 
 
 class WorkerStatus(Open):
@@ -255,6 +285,7 @@ class JobStatus(Open):
     seconds_left: float | None = None
     take: str | None = None
     owners: list[str] = Field(default=[], description="client names that asked for it; they may cancel it")
+    priority: Priority = "interactive"
     error: Failure | None = None
 
 
@@ -308,15 +339,25 @@ class Accepted(Open):
     content_of: int | None = Field(
         default=None, description="of an undo or redo: the revision whose content this one has"
     )
+    unqueued: Failure | None = Field(
+        default=None, description="the edit is kept, but its renders could not be queued, and why"
+    )
 
     @model_serializer(mode="wrap")
-    def _without_empty_content(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def _without_empty(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        rare = ("content_of", "unqueued")
         data: dict[str, Any] = write(self)
-        return {name: value for name, value in data.items() if name != "content_of" or value is not None}
+        return {name: value for name, value in data.items() if name not in rare or value is not None}
 
 
 class Cancelled(Open):
     job: JobStatus
+
+
+class JobsCancelled(Open):
+    """How the jobs stand now; those that others asked for too name the others as their `owners`."""
+
+    jobs: list[JobStatus]
 
 
 class LoopPoints(Open):
@@ -559,6 +600,7 @@ REQUESTS: Final[dict[str, type[Strict]]] = {
     "scene.import": ImportScene,
     "job.get": GetJob,
     "job.cancel": CancelJob,
+    "jobs.cancel": CancelJobs,
     "transport.get": GetTransport,
     "transport.set": SetTransport,
     "engine.stop": StopEngine,
@@ -586,6 +628,7 @@ REPLIES: Final[dict[str, type[Open]]] = {
     "scene.import": Accepted,
     "job.get": JobStatus,
     "job.cancel": Cancelled,
+    "jobs.cancel": JobsCancelled,
     "transport.get": Transport,
     "transport.set": Transport,
     "engine.stop": Done,
@@ -639,3 +682,4 @@ def read_request(kind: str, content: dict[str, Any]) -> Strict:
 
 
 JobStatus.model_rebuild()
+Accepted.model_rebuild()

@@ -19,15 +19,20 @@ class Strict(BaseModel):
 
 class Grown(Strict):
     """Has got fields since it was first written down. Those that came `later` are written only where they say
-    something, so that a value without them is what it was before there were any: its identity stays, and so
-    does what a journal knows of it."""
+    something (are neither empty nor the default), so that a value without them is what it was before there
+    were any: its identity stays, and so does what a journal knows of it."""
 
     later: ClassVar[tuple[str, ...]] = ()
 
     @model_serializer(mode="wrap")
     def _without_empty(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
         data: dict[str, Any] = write(self)
-        return {name: value for name, value in data.items() if value or name not in self.later}
+        fields = type(self).model_fields
+        return {
+            name: value
+            for name, value in data.items()
+            if name not in self.later or (value and value != fields[name].default)
+        }
 
 
 def field_error(expected: str, location: tuple[int | str, ...], got: object) -> ValidationError:

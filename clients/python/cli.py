@@ -21,6 +21,7 @@ import typer
 import typer.core
 
 from clients.python.client import DEFAULT_ADDRESS, OnDraft
+from clients.python.credentials import command_line
 from clients.python.deliver_files import Delivered, write_whole
 from clients.python.draft_files import DraftFiles
 from clients.python.engine_choice import ChosenEngine, any_engine
@@ -138,6 +139,23 @@ def serve(
     audio_budget: Annotated[
         float | None, typer.Option(help="GiB of disk for takes and deliveries; left out, 20.")
     ] = None,
+    quiet_s: Annotated[
+        float | None,
+        typer.Option(help="A slow render waits until its layer was not edited for so long; left out, 0.25."),
+    ] = None,
+    quiet_longest_s: Annotated[
+        float | None, typer.Option(help="But no longer than this from the first edit on; left out, 3.")
+    ] = None,
+    quiet_from_s: Annotated[
+        float | None, typer.Option(help="Renders that take less do not wait; left out, 1.5.")
+    ] = None,
+    waiting_jobs: Annotated[
+        int | None, typer.Option(help="That one client may have at a time; left out, 256.")
+    ] = None,
+    lease_s: Annotated[
+        float | None,
+        typer.Option(help="Silence after which jobs of clients that asked for that end; left out, 15."),
+    ] = None,
     udp_anywhere: Annotated[bool, typer.Option("--udp-anywhere", help="OSC over UDP off loopback.")] = False,
     announce: Annotated[bool, typer.Option(help="Tell by mDNS where the doors are.")] = True,
     as_json: Json = False,
@@ -154,6 +172,11 @@ def serve(
         "--keys": keys,
         "--token": token,
         "--audio-budget": audio_budget,
+        "--quiet-s": quiet_s,
+        "--quiet-longest-s": quiet_longest_s,
+        "--quiet-from-s": quiet_from_s,
+        "--waiting-jobs": waiting_jobs,
+        "--lease-s": lease_s,
     }
     for option, value in given.items():
         command += [] if value is None else [option, str(value)]
@@ -205,7 +228,7 @@ def doctor(
 def status(address: Address = None, as_json: Json = False) -> None:
     """What the running engine is doing."""
     screen = Screen(as_json)
-    with screen.errors(), Client(address or DEFAULT_ADDRESS) as client:
+    with screen.errors(), _client(address) as client:
         now = client.status()
         screen.result(now.model_dump(mode="json"))
         worker = now.worker.state + (f" ({now.worker.detail})" if now.worker.detail else "")
@@ -242,6 +265,9 @@ def render(
     bars: Bars = None,
     loop: Loop = False,
     lufs: Lufs = None,
+    batch: Annotated[
+        bool, typer.Option("--batch", help="It may take its time: what others wait for goes first.")
+    ] = False,
     address: Address = None,
     model: PrivateModel = None,
     as_json: Json = False,
@@ -258,7 +284,8 @@ def render(
             if "duration_s" not in read.model_fields_set and chosen.client.welcome.model.length:
                 with screen.busy("asking the model for the scene's length"):
                     chosen.client.fit_scene(read.id, render=False)
-            _render(chosen.client, chosen.client.start_render(read.id), screen)
+            started = chosen.client.start_render(read.id, priority="batch" if batch else "interactive")
+            _render(chosen.client, started, screen)
             delivered = _deliver(chosen.client, read.id, folder, asked, screen)
             screen.result(_delivered(delivered, chosen))
         _say_delivered(delivered, screen)
@@ -384,7 +411,7 @@ def compose(
 ) -> None:
     """Render all layers as one mix and take it apart into stems, if the model can."""
     screen = Screen(as_json)
-    with screen.errors(), _ending_in_order(), Client(address or DEFAULT_ADDRESS) as client:
+    with screen.errors(), _ending_in_order(), _client(address) as client:
         accepted = client.compose(_id_of(scene), seed)
         _render(client, accepted, screen)
         screen.result(accepted.model_dump(mode="json"))
@@ -395,7 +422,7 @@ def compose(
 def fit(scene: KnownScene, address: Address = None, as_json: Json = False) -> None:
     """Give a scene the length that the model would choose for its words, and render it."""
     screen = Screen(as_json)
-    with screen.errors(), _ending_in_order(), Client(address or DEFAULT_ADDRESS) as client:
+    with screen.errors(), _ending_in_order(), _client(address) as client:
         scene_id = _id_of(scene)
         with screen.busy("asking the model"):
             accepted = client.fit_scene(scene_id, render=False)
@@ -403,6 +430,37 @@ def fit(scene: KnownScene, address: Address = None, as_json: Json = False) -> No
         duration_s = client.get_scene(scene_id).scene.duration_s
         screen.result({**accepted.model_dump(mode="json"), "duration_s": duration_s})
         screen.say(f"revision {accepted.revision}; {duration_s:g} s, as the model would have it")
+
+
+@app.command()
+def cancel(
+    job: Annotated[str | None, typer.Argument(help="A job's id, as --json prints it.")] = None,
+    mine: Annotated[bool, typer.Option("--mine", help="All that your commands asked for.")] = False,
+    scene: Annotated[
+        str | None, typer.Option(help="With --mine: those of this scene, by its id or document.")
+    ] = None,
+    address: Address = None,
+    as_json: Json = False,
+) -> None:
+    """Stop one job, or all that your commands asked for; what others asked for too goes on."""
+    screen = Screen(as_json)
+    with screen.errors():
+        if (job is None) != mine or (scene is not None and not mine):
+            got = "both" if job is not None and mine else "neither" if job is None else "--scene with a job"
+            finding = Finding(field="JOB", expected="a job's id, or --mine", got=got)
+            raise Refused("invalid", "this does not say what to stop", findings=[finding])
+        with _client(address) as client:
+            if job is not None:
+                stopped = [client.cancel(job)]
+            else:
+                stopped = client.cancel_all(None if scene is None else _id_of(scene))
+            screen.result({"jobs": [one.model_dump(mode="json") for one in stopped]})
+            rows = [[one.scene, one.layer, described(one)] for one in stopped]
+            if rows:
+                screen.table("stopped", ["scene", "layer", "state"], rows)
+            else:
+                screen.say("nothing that your commands asked for is on its way")
+            screen.next("stemscape status")
 
 
 @app.command()
@@ -429,7 +487,7 @@ def export(
 ) -> None:
     """Write a scene with its takes and audio as one file."""
     screen = Screen(as_json)
-    with screen.errors(), Client(address or DEFAULT_ADDRESS) as client:
+    with screen.errors(), _client(address) as client:
         with screen.busy("gathering the audio"):
             exported = client.export_scene(_id_of(scene), file, revisions="all" if history else "newest")
         screen.result({**exported.model_dump(mode="json", exclude={"frame", "path"}), "file": str(file)})
@@ -450,7 +508,7 @@ def import_(
 ) -> None:
     """Keep a scene, with its takes, from such a file."""
     screen = Screen(as_json)
-    with screen.errors(), Client(address or DEFAULT_ADDRESS) as client:
+    with screen.errors(), _client(address) as client:
         with screen.busy("checking the archive"):
             accepted = client.import_scene(file, as_id=as_id, replace=replace)
         screen.result(accepted.model_dump(mode="json", exclude={"jobs"}))
@@ -497,9 +555,13 @@ def read_scene(path: Path) -> Scene:
     return scene_from_yaml(text)
 
 
+def _client(address: str | None) -> Client:
+    return Client(address or DEFAULT_ADDRESS, credentials=command_line())
+
+
 def _step(scene: str, address: str | None, as_json: bool, *, back: bool) -> None:
     screen = Screen(as_json)
-    with screen.errors(), _ending_in_order(), Client(address or DEFAULT_ADDRESS) as client:
+    with screen.errors(), _ending_in_order(), _client(address) as client:
         scene_id = _id_of(scene)
         accepted = client.undo(scene_id) if back else client.redo(scene_id)
         _render(client, accepted, screen)
@@ -538,7 +600,7 @@ def _engine_for(
             yield chosen
         return
     try:
-        client = Client(address or DEFAULT_ADDRESS)  # a private engine would not know the scene
+        client = _client(address)  # a private engine would not know the scene
     except EngineLost as lost:
         remedy = (
             "Start an engine (stemscape serve), or name the scene's document: stemscape edit SCENE.yaml …"

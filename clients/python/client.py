@@ -38,11 +38,13 @@ from scene_schema.errors import Refused, refused_by
 from scene_schema.job_states import FINAL
 from scene_schema.limits import ARCHIVE_FRAME_BYTES
 from scene_schema.messages import Accepted, DraftReady, JobStatus, Open, SceneReply, Status, Welcome
+from scene_schema.priority import Priority
 from scene_schema.scene import Layer, Scene
 from scene_schema.strict import Strict
 
 DEFAULT_ADDRESS: Final = "tcp://127.0.0.1:47710"
 POLL_S: Final = 0.5  # how often a wait asks for jobs by itself, so that a lost event costs no more than this
+LEASE_PART: Final = 0.25  # of a lease, after which it is renewed: three may be lost
 CONNECT_S: Final = 3.0  # an engine says hello in milliseconds; a port where nobody is says nothing at all
 FIT_S: Final = 90.0  # the engine waits a minute for a model that loads
 DELIVER_S: Final = 120.0  # resampling and writing 32 long stems is work, not an answer
@@ -77,7 +79,8 @@ class AsyncClient:
             await client.deliver(scene.id, "out")
 
     Every method raises `Refused` where the engine says no (nothing changed) and `EngineLost` where no
-    answer comes within `timeout_s`.
+    answer comes within `timeout_s`. With `cancel_on_disconnect` the engine ends the jobs of this client's
+    name when nothing was heard of it for `welcome.lease_s`: it was closed, or died.
     """
 
     def __init__(
@@ -87,11 +90,13 @@ class AsyncClient:
         timeout_s: float = 10.0,
         connect_timeout_s: float = CONNECT_S,
         credentials: Credentials = NOBODY,
+        cancel_on_disconnect: bool = False,
     ) -> None:
         self.address = address
         self.timeout_s = timeout_s
         self.connect_timeout_s = connect_timeout_s
         self._credentials = credentials
+        self._hello = messages.Hello(cancel_on_disconnect=True) if cancel_on_disconnect else messages.Hello()
         self.session = Session(credentials.name, credentials.token)
         self.welcome: Welcome | None = None
         self._context: zmq.asyncio.Context | None = None
@@ -112,10 +117,15 @@ class AsyncClient:
         timeout_s: float = 10.0,
         connect_timeout_s: float = CONNECT_S,
         credentials: Credentials = NOBODY,
+        cancel_on_disconnect: bool = False,
     ) -> AsyncClient:
         """A client that has been welcomed. Close it with `await client.close()`."""
         client = cls(
-            address, timeout_s=timeout_s, connect_timeout_s=connect_timeout_s, credentials=credentials
+            address,
+            timeout_s=timeout_s,
+            connect_timeout_s=connect_timeout_s,
+            credentials=credentials,
+            cancel_on_disconnect=cancel_on_disconnect,
         )
         await client.open()
         return client
@@ -137,6 +147,8 @@ class AsyncClient:
                 events.setsockopt(zmq.SUBSCRIBE, topic)
             events.connect(_seen_from_here(welcome.events, self.address))
             self._tasks.append(asyncio.create_task(self._read_events(events)))
+            if welcome.lease_s is not None:
+                self._tasks.append(asyncio.create_task(self._stay(welcome.lease_s)))
             # the welcome message says that the subscription stands; without it, polling still does
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._heard.wait(), POLL_S)
@@ -150,9 +162,7 @@ class AsyncClient:
         monitor = socket.get_monitor_socket(_TURNED_AWAY)  # before, or the news may come when nobody listens
         self._connect(socket, self.address)
         turned_away = asyncio.ensure_future(monitor.recv_multipart())
-        hello = asyncio.create_task(
-            self._exchange(messages.Hello(), socket, self.connect_timeout_s, sendings=1)
-        )
+        hello = asyncio.create_task(self._exchange(self._hello, socket, self.connect_timeout_s, sendings=1))
         try:
             await asyncio.wait({turned_away, hello}, return_when=asyncio.FIRST_COMPLETED)
             if not hello.done():
@@ -219,10 +229,13 @@ class AsyncClient:
 
     # --- changes ----------------------------------------------------------------------------------------
 
-    async def create_scene(self, scene: Scene, *, replace: bool = False, render: bool = False) -> Accepted:
+    async def create_scene(
+        self, scene: Scene, *, replace: bool = False, render: bool = False, priority: Priority = "interactive"
+    ) -> Accepted:
         """Keeps a new scene; with `replace`, also where one with its id exists."""
         return await self._ask(
-            _made(messages.CreateScene, scene=scene, replace=replace, render=render), Accepted
+            _made(messages.CreateScene, scene=scene, replace=replace, render=render, priority=priority),
+            Accepted,
         )
 
     async def edit_layer(
@@ -233,6 +246,7 @@ class AsyncClient:
         *,
         base_revision: int | None = None,
         render: bool = True,
+        priority: Priority = "interactive",
         draft: bool = False,
     ) -> Accepted:
         """Changes fields of one layer, for example `{"caption": "heavy rain"}`.
@@ -246,6 +260,7 @@ class AsyncClient:
             changes=changes,
             base_revision=base_revision,
             render=render,
+            priority=priority,
             draft=draft,
         )
         return await self._ask(edit, Accepted)
@@ -258,6 +273,7 @@ class AsyncClient:
         index: int | None = None,
         base_revision: int | None = None,
         render: bool = True,
+        priority: Priority = "interactive",
         draft: bool = False,
     ) -> Accepted:
         """Puts a new layer at `index`, at the end where it is None."""
@@ -268,23 +284,50 @@ class AsyncClient:
             index=index,
             base_revision=base_revision,
             render=render,
+            priority=priority,
             draft=draft,
         )
         return await self._ask(edit, Accepted)
 
     async def remove_layer(
-        self, scene: str, layer: str, *, base_revision: int | None = None, render: bool = True
+        self,
+        scene: str,
+        layer: str,
+        *,
+        base_revision: int | None = None,
+        render: bool = True,
+        priority: Priority = "interactive",
     ) -> Accepted:
         """Takes a layer out of the scene; its takes stay in the store."""
-        edit = _made(RemoveLayer, scene=scene, layer=layer, base_revision=base_revision, render=render)
+        edit = _made(
+            RemoveLayer,
+            scene=scene,
+            layer=layer,
+            base_revision=base_revision,
+            render=render,
+            priority=priority,
+        )
         return await self._ask(edit, Accepted)
 
     async def move_layer(
-        self, scene: str, layer: str, index: int, *, base_revision: int | None = None, render: bool = True
+        self,
+        scene: str,
+        layer: str,
+        index: int,
+        *,
+        base_revision: int | None = None,
+        render: bool = True,
+        priority: Priority = "interactive",
     ) -> Accepted:
         """Puts a layer at another place in the order. Nothing sounds different."""
         edit = _made(
-            MoveLayer, scene=scene, layer=layer, index=index, base_revision=base_revision, render=render
+            MoveLayer,
+            scene=scene,
+            layer=layer,
+            index=index,
+            base_revision=base_revision,
+            render=render,
+            priority=priority,
         )
         return await self._ask(edit, Accepted)
 
@@ -295,51 +338,105 @@ class AsyncClient:
         *,
         base_revision: int | None = None,
         render: bool = True,
+        priority: Priority = "interactive",
         draft: bool = False,
     ) -> Accepted:
         """Changes fields of the scene itself: `title`, `caption`, `duration_s`, `tempo`, `chords`."""
         edit = _made(
-            EditScene, scene=scene, changes=changes, base_revision=base_revision, render=render, draft=draft
+            EditScene,
+            scene=scene,
+            changes=changes,
+            base_revision=base_revision,
+            render=render,
+            priority=priority,
+            draft=draft,
         )
         return await self._ask(edit, Accepted)
 
     async def extend_scene(
-        self, scene: str, duration_s: float, *, base_revision: int | None = None, render: bool = True
+        self,
+        scene: str,
+        duration_s: float,
+        *,
+        base_revision: int | None = None,
+        render: bool = True,
+        priority: Priority = "interactive",
     ) -> Accepted:
         """Makes a scene longer: every layer that has a stem goes on with it."""
         edit = _made(
-            ExtendScene, scene=scene, duration_s=duration_s, base_revision=base_revision, render=render
+            ExtendScene,
+            scene=scene,
+            duration_s=duration_s,
+            base_revision=base_revision,
+            render=render,
+            priority=priority,
         )
         return await self._ask(edit, Accepted)
 
     async def fit_scene(
-        self, scene: str, *, base_revision: int | None = None, render: bool = True
+        self,
+        scene: str,
+        *,
+        base_revision: int | None = None,
+        render: bool = True,
+        priority: Priority = "interactive",
     ) -> Accepted:
         """Gives a scene the length that the model itself would choose for its words.
 
         Raises `Refused` (`unsupported`) where the model has no opinion: its capabilities say `length`.
         """
-        edit = _made(FitScene, scene=scene, base_revision=base_revision, render=render)
+        edit = _made(FitScene, scene=scene, base_revision=base_revision, render=render, priority=priority)
         return await self._ask(edit, Accepted, timeout_s=max(FIT_S, self.timeout_s))
 
     async def compose(
-        self, scene: str, seed: int = 0, *, base_revision: int | None = None, render: bool = True
+        self,
+        scene: str,
+        seed: int = 0,
+        *,
+        base_revision: int | None = None,
+        render: bool = True,
+        priority: Priority = "interactive",
     ) -> Accepted:
         """Makes one mix of all layers, and each stem a part of it, where the model can."""
-        edit = _made(ComposeScene, scene=scene, seed=seed, base_revision=base_revision, render=render)
+        edit = _made(
+            ComposeScene,
+            scene=scene,
+            seed=seed,
+            base_revision=base_revision,
+            render=render,
+            priority=priority,
+        )
         return await self._ask(edit, Accepted)
 
-    async def undo(self, scene: str, *, base_revision: int | None = None, render: bool = True) -> Accepted:
+    async def undo(
+        self,
+        scene: str,
+        *,
+        base_revision: int | None = None,
+        render: bool = True,
+        priority: Priority = "interactive",
+    ) -> Accepted:
         """Takes back the last edit, as a new revision; several in a row walk back.
 
         Raises `Refused` (`not_found`) where there is nothing to take back.
         """
-        asked = _made(messages.UndoScene, scene=scene, base_revision=base_revision, render=render)
+        asked = _made(
+            messages.UndoScene, scene=scene, base_revision=base_revision, render=render, priority=priority
+        )
         return await self._ask(asked, Accepted)
 
-    async def redo(self, scene: str, *, base_revision: int | None = None, render: bool = True) -> Accepted:
+    async def redo(
+        self,
+        scene: str,
+        *,
+        base_revision: int | None = None,
+        render: bool = True,
+        priority: Priority = "interactive",
+    ) -> Accepted:
         """Does again what the last undo took back, as a new revision. Raises `Refused` (`not_found`)."""
-        asked = _made(messages.RedoScene, scene=scene, base_revision=base_revision, render=render)
+        asked = _made(
+            messages.RedoScene, scene=scene, base_revision=base_revision, render=render, priority=priority
+        )
         return await self._ask(asked, Accepted)
 
     # --- sound ------------------------------------------------------------------------------------------
@@ -352,19 +449,30 @@ class AsyncClient:
         *,
         on_draft: OnDraft | None = None,
         timeout_s: float | None = None,
+        priority: Priority = "interactive",
     ) -> Rendered:
         """Renders what is stale, and returns when every job has ended. See `wait`.
 
-        With `on_draft`, drafts are asked for.
+        With `on_draft`, drafts are asked for. With `priority="batch"` what somebody waits for goes first,
+        here and in every other method that may render.
         """
-        accepted = await self.start_render(scene, layers, draft=on_draft is not None)
+        accepted = await self.start_render(scene, layers, draft=on_draft is not None, priority=priority)
         return await self.wait(accepted, on_progress, on_draft=on_draft, timeout_s=timeout_s)
 
     async def start_render(
-        self, scene: str, layers: list[str] | None = None, *, draft: bool = False
+        self,
+        scene: str,
+        layers: list[str] | None = None,
+        *,
+        draft: bool = False,
+        priority: Priority = "interactive",
     ) -> Accepted:
-        """Asks for a render and returns at once; `wait` for it, or follow its jobs in `events`."""
-        return await self._ask(_made(messages.RenderScene, scene=scene, layers=layers, draft=draft), Accepted)
+        """Asks for a render and returns at once; `wait` for it, or follow its jobs in `events`.
+
+        Raises `Refused` (`too_many_jobs`), and nothing is queued, where too many of this client's wait.
+        """
+        asked = _made(messages.RenderScene, scene=scene, layers=layers, draft=draft, priority=priority)
+        return await self._ask(asked, Accepted)
 
     async def wait(
         self,
@@ -379,8 +487,11 @@ class AsyncClient:
         `on_progress` is called with each new status of each job, `on_draft` when a draft can be delivered
         (`deliver` with `drafts=True`, until its job ends). Raises `Refused` with what the first
         failed job says, once all have ended; cancelled and superseded are ends, not failures. Raises
+        `Refused` (`too_many_jobs`) where an edit is kept whose renders were not queued. Raises
         `StillRendering` after `timeout_s` (None: as long as the engine answers).
         """
+        if accepted.unqueued is not None:
+            raise accepted.unqueued.refusal()
         loop = asyncio.get_running_loop()
         deadline = None if timeout_s is None else loop.time() + timeout_s
         jobs: dict[str, JobStatus] = {}
@@ -427,6 +538,14 @@ class AsyncClient:
     async def cancel(self, job: str) -> JobStatus:
         """Stops one job; on the control socket, so it never waits behind work."""
         return (await self._ask(_made(messages.CancelJob, job=job), messages.Cancelled, self._control)).job
+
+    async def cancel_all(self, scene: str | None = None, *, owner: str | None = None) -> list[JobStatus]:
+        """Ends all jobs of this client's name, or those of one scene; returns how they stand now.
+
+        What others asked for too goes on, for them. `owner`: another client's name, for operators.
+        """
+        asked = _made(messages.CancelJobs, scene=scene, owner=owner)
+        return (await self._ask(asked, messages.JobsCancelled, self._control)).jobs
 
     async def deliver(
         self,
@@ -485,6 +604,7 @@ class AsyncClient:
         as_id: str | None = None,
         replace: bool = False,
         render: bool = False,
+        priority: Priority = "interactive",
     ) -> Accepted:
         """Keeps a scene from such a file, under another id if wanted.
 
@@ -500,6 +620,7 @@ class AsyncClient:
             as_id=as_id,
             replace=replace,
             render=render,
+            priority=priority,
         )
         wait_s = max(DELIVER_S, self.timeout_s)
         reply = await self._exchange(request, self._requests, wait_s, sendings=1, binary=binary)
@@ -575,6 +696,13 @@ class AsyncClient:
             self._waiting.pop(message.id, None)
             self.session.forget(message.id)
         raise EngineLost(f"no engine answered '{message.type}' at {self.address} within {timeout_s:g} s")
+
+    async def _stay(self, lease_s: float) -> None:
+        """Tells the engine that this client is there; after a restart, that it wants a lease again."""
+        while True:
+            await asyncio.sleep(lease_s * LEASE_PART)
+            with contextlib.suppress(EngineLost, Refused):
+                await self._exchange(self._hello, self._control, lease_s * LEASE_PART, sendings=1)
 
     async def _read_replies(self, socket: zmq.asyncio.Socket) -> None:
         while True:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +38,15 @@ class Credentials:
             raise _no_key("keys", self.keys, "it holds no secret key")
         socket.curve_secretkey = secret
         socket.curve_serverkey, _ = _pair("engine_key", self.engine_key)
+
+
+def command_line() -> Credentials:
+    """What the command line goes by: one name for one person, so that a job can be cancelled by the next
+    command, and many commands at once are one client that takes its turn."""
+    try:
+        return Credentials(name=f"cli-{getpass.getuser()}")
+    except (KeyError, OSError, ImportError):  # a container may run as a number that has no name
+        return Credentials(name="cli")
 
 
 def _pair(name: str, path: Path | None) -> tuple[bytes, bytes | None]:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from clients.python.client import DEFAULT_ADDRESS
+from clients.python.credentials import command_line
 from clients.python.errors import EngineLost
 from clients.python.local_engine import LocalEngine
 from clients.python.screen import Screen
@@ -31,7 +32,7 @@ def any_engine(screen: Screen, address: str | None, model: str | None) -> Iterat
     """
     if model is None:
         try:
-            client = Client(address or DEFAULT_ADDRESS)
+            client = Client(address or DEFAULT_ADDRESS, credentials=command_line())
         except EngineLost:
             if address is not None:
                 raise

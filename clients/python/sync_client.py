@@ -24,6 +24,7 @@ from clients.python.errors import EngineLost
 from clients.python.event_stream import EventStream
 from clients.python.session import Event, Session
 from scene_schema.messages import Accepted, Delivery, Exported, JobStatus, SceneReply, Status, Welcome
+from scene_schema.priority import Priority
 from scene_schema.scene import Layer, Scene
 
 _T = TypeVar("_T")
@@ -48,6 +49,7 @@ class Client:
         timeout_s: float = 10.0,
         connect_timeout_s: float = CONNECT_S,
         credentials: Credentials = NOBODY,
+        cancel_on_disconnect: bool = False,
     ) -> None:
         # libzmq's file descriptors need a selector; Windows' own loop has none
         self._loop = asyncio.SelectorEventLoop() if sys.platform == "win32" else asyncio.new_event_loop()
@@ -61,6 +63,7 @@ class Client:
                     timeout_s=timeout_s,
                     connect_timeout_s=connect_timeout_s,
                     credentials=credentials,
+                    cancel_on_disconnect=cancel_on_disconnect,
                 )
             )
         except BaseException:
@@ -131,9 +134,11 @@ class Client:
 
         return read()
 
-    def create_scene(self, scene: Scene, *, replace: bool = False, render: bool = False) -> Accepted:
+    def create_scene(
+        self, scene: Scene, *, replace: bool = False, render: bool = False, priority: Priority = "interactive"
+    ) -> Accepted:
         """See `AsyncClient.create_scene`."""
-        return self._run(self._client.create_scene(scene, replace=replace, render=render))
+        return self._run(self._client.create_scene(scene, replace=replace, render=render, priority=priority))
 
     def edit_layer(
         self,
@@ -143,12 +148,19 @@ class Client:
         *,
         base_revision: int | None = None,
         render: bool = True,
+        priority: Priority = "interactive",
         draft: bool = False,
     ) -> Accepted:
         """See `AsyncClient.edit_layer`."""
         return self._run(
             self._client.edit_layer(
-                scene, layer, changes, base_revision=base_revision, render=render, draft=draft
+                scene,
+                layer,
+                changes,
+                base_revision=base_revision,
+                render=render,
+                priority=priority,
+                draft=draft,
             )
         )
 
@@ -160,27 +172,53 @@ class Client:
         index: int | None = None,
         base_revision: int | None = None,
         render: bool = True,
+        priority: Priority = "interactive",
         draft: bool = False,
     ) -> Accepted:
         """See `AsyncClient.add_layer`."""
         return self._run(
             self._client.add_layer(
-                scene, layer, index=index, base_revision=base_revision, render=render, draft=draft
+                scene,
+                layer,
+                index=index,
+                base_revision=base_revision,
+                render=render,
+                priority=priority,
+                draft=draft,
             )
         )
 
     def remove_layer(
-        self, scene: str, layer: str, *, base_revision: int | None = None, render: bool = True
+        self,
+        scene: str,
+        layer: str,
+        *,
+        base_revision: int | None = None,
+        render: bool = True,
+        priority: Priority = "interactive",
     ) -> Accepted:
         """See `AsyncClient.remove_layer`."""
-        return self._run(self._client.remove_layer(scene, layer, base_revision=base_revision, render=render))
+        return self._run(
+            self._client.remove_layer(
+                scene, layer, base_revision=base_revision, render=render, priority=priority
+            )
+        )
 
     def move_layer(
-        self, scene: str, layer: str, index: int, *, base_revision: int | None = None, render: bool = True
+        self,
+        scene: str,
+        layer: str,
+        index: int,
+        *,
+        base_revision: int | None = None,
+        render: bool = True,
+        priority: Priority = "interactive",
     ) -> Accepted:
         """See `AsyncClient.move_layer`."""
         return self._run(
-            self._client.move_layer(scene, layer, index, base_revision=base_revision, render=render)
+            self._client.move_layer(
+                scene, layer, index, base_revision=base_revision, render=render, priority=priority
+            )
         )
 
     def edit_scene(
@@ -190,38 +228,84 @@ class Client:
         *,
         base_revision: int | None = None,
         render: bool = True,
+        priority: Priority = "interactive",
         draft: bool = False,
     ) -> Accepted:
         """See `AsyncClient.edit_scene`."""
         return self._run(
-            self._client.edit_scene(scene, changes, base_revision=base_revision, render=render, draft=draft)
+            self._client.edit_scene(
+                scene, changes, base_revision=base_revision, render=render, priority=priority, draft=draft
+            )
         )
 
     def extend_scene(
-        self, scene: str, duration_s: float, *, base_revision: int | None = None, render: bool = True
+        self,
+        scene: str,
+        duration_s: float,
+        *,
+        base_revision: int | None = None,
+        render: bool = True,
+        priority: Priority = "interactive",
     ) -> Accepted:
         """See `AsyncClient.extend_scene`."""
         return self._run(
-            self._client.extend_scene(scene, duration_s, base_revision=base_revision, render=render)
+            self._client.extend_scene(
+                scene, duration_s, base_revision=base_revision, render=render, priority=priority
+            )
         )
 
-    def fit_scene(self, scene: str, *, base_revision: int | None = None, render: bool = True) -> Accepted:
+    def fit_scene(
+        self,
+        scene: str,
+        *,
+        base_revision: int | None = None,
+        render: bool = True,
+        priority: Priority = "interactive",
+    ) -> Accepted:
         """See `AsyncClient.fit_scene`."""
-        return self._run(self._client.fit_scene(scene, base_revision=base_revision, render=render))
+        return self._run(
+            self._client.fit_scene(scene, base_revision=base_revision, render=render, priority=priority)
+        )
 
     def compose(
-        self, scene: str, seed: int = 0, *, base_revision: int | None = None, render: bool = True
+        self,
+        scene: str,
+        seed: int = 0,
+        *,
+        base_revision: int | None = None,
+        render: bool = True,
+        priority: Priority = "interactive",
     ) -> Accepted:
         """See `AsyncClient.compose`."""
-        return self._run(self._client.compose(scene, seed, base_revision=base_revision, render=render))
+        return self._run(
+            self._client.compose(scene, seed, base_revision=base_revision, render=render, priority=priority)
+        )
 
-    def undo(self, scene: str, *, base_revision: int | None = None, render: bool = True) -> Accepted:
+    def undo(
+        self,
+        scene: str,
+        *,
+        base_revision: int | None = None,
+        render: bool = True,
+        priority: Priority = "interactive",
+    ) -> Accepted:
         """See `AsyncClient.undo`."""
-        return self._run(self._client.undo(scene, base_revision=base_revision, render=render))
+        return self._run(
+            self._client.undo(scene, base_revision=base_revision, render=render, priority=priority)
+        )
 
-    def redo(self, scene: str, *, base_revision: int | None = None, render: bool = True) -> Accepted:
+    def redo(
+        self,
+        scene: str,
+        *,
+        base_revision: int | None = None,
+        render: bool = True,
+        priority: Priority = "interactive",
+    ) -> Accepted:
         """See `AsyncClient.redo`."""
-        return self._run(self._client.redo(scene, base_revision=base_revision, render=render))
+        return self._run(
+            self._client.redo(scene, base_revision=base_revision, render=render, priority=priority)
+        )
 
     def render(
         self,
@@ -231,14 +315,24 @@ class Client:
         *,
         on_draft: OnDraft | None = None,
         timeout_s: float | None = None,
+        priority: Priority = "interactive",
     ) -> Rendered:
         """See `AsyncClient.render`."""
-        work = self._client.render(scene, layers, on_progress, on_draft=on_draft, timeout_s=timeout_s)
+        work = self._client.render(
+            scene, layers, on_progress, on_draft=on_draft, timeout_s=timeout_s, priority=priority
+        )
         return self._run(work)
 
-    def start_render(self, scene: str, layers: list[str] | None = None, *, draft: bool = False) -> Accepted:
+    def start_render(
+        self,
+        scene: str,
+        layers: list[str] | None = None,
+        *,
+        draft: bool = False,
+        priority: Priority = "interactive",
+    ) -> Accepted:
         """See `AsyncClient.start_render`."""
-        return self._run(self._client.start_render(scene, layers, draft=draft))
+        return self._run(self._client.start_render(scene, layers, draft=draft, priority=priority))
 
     def wait(
         self,
@@ -254,6 +348,10 @@ class Client:
     def cancel(self, job: str) -> JobStatus:
         """See `AsyncClient.cancel`."""
         return self._run(self._client.cancel(job))
+
+    def cancel_all(self, scene: str | None = None, *, owner: str | None = None) -> list[JobStatus]:
+        """See `AsyncClient.cancel_all`."""
+        return self._run(self._client.cancel_all(scene, owner=owner))
 
     def deliver(
         self,
@@ -289,9 +387,12 @@ class Client:
         as_id: str | None = None,
         replace: bool = False,
         render: bool = False,
+        priority: Priority = "interactive",
     ) -> Accepted:
         """See `AsyncClient.import_scene`."""
-        return self._run(self._client.import_scene(file, as_id=as_id, replace=replace, render=render))
+        return self._run(
+            self._client.import_scene(file, as_id=as_id, replace=replace, render=render, priority=priority)
+        )
 
     def stop_engine(self) -> None:
         """See `AsyncClient.stop_engine`."""

@@ -44,6 +44,14 @@ class Reception:
             self.metrics.turned_away.add(self.door, "token")
             raise HttpRefused(refused, 401) from refused
 
+    def connected(self, client: str) -> None:
+        """See `Bridge.connected`."""
+        self._bridge.connected(client)
+
+    def disconnected(self, client: str) -> None:
+        """See `Bridge.disconnected`."""
+        self._bridge.disconnected(client)
+
     async def ask(self, message: Envelope, caller: Caller) -> Envelope:
         """The answer to one request, a refusal too; never raises."""
         (answer,) = await self.metrics.timed(self.door, message, self._answers(message, caller))

@@ -37,6 +37,7 @@ STATUS: Final[dict[Code, int]] = {
     "locked": 423,
     "unsupported": 422,
     "not_rendered": 409,
+    "too_many_jobs": 429,
     "worker_lost": 503,
     "model_failed": 503,
     "out_of_memory": 503,
@@ -59,7 +60,7 @@ SOUND: Final = (
 )
 """How a file is to be: fields of `scene.deliver`."""
 
-_STEP: Final = ("base_revision", "render")
+_STEP: Final = ("base_revision", "render", "priority")
 _EDIT: Final = (*_STEP, "draft")
 
 _WITH_REVISION: Final = (SceneReply, Accepted, Delivery)
@@ -99,7 +100,13 @@ class Route:
 
 
 ROUTES: Final = (
-    Route("GET", "/hello", "hello", "who is there: version, session, model, addresses"),
+    Route(
+        "GET",
+        "/hello",
+        "hello",
+        "who is there: version, session, model, addresses",
+        query=("cancel_on_disconnect",),
+    ),
     Route("GET", "/status", "status", "what the engine is doing: worker, jobs"),
     Route("GET", "/scenes", "scene.list", "all scenes with their newest revision"),
     Route(
@@ -108,7 +115,7 @@ ROUTES: Final = (
         "scene.create",
         "keeps a scene: a new one, or the next revision of one that exists (not with `replace=false`)",
         body="scene",
-        query=("render", "replace"),
+        query=("render", "replace", "priority"),
         defaults={"replace": True},
     ),
     Route(
@@ -223,6 +230,7 @@ ROUTES: Final = (
     ),
     Route("GET", "/jobs/{job}", "job.get", "how a job stands"),
     Route("DELETE", "/jobs/{job}", "job.cancel", "stops a job"),
+    Route("DELETE", "/jobs", "jobs.cancel", "ends all of the sender's jobs", query=("scene", "owner")),
     Route("GET", "/transport", "transport.get", "how the host plays, as it last said"),
     Route("PATCH", "/transport", "transport.set", "says how the host plays", body=WHOLE),
     Route("POST", "/stop", "engine.stop", "ends the engine; needs the operator's token"),

@@ -149,5 +149,13 @@ def exported_values(content: dict[str, Any]) -> tuple[Value, ...]:
     return (content["scene"], content["revision"], content["path"] or "")
 
 
+def jobs_cancelled_values(content: dict[str, Any]) -> tuple[Value, ...]:
+    return (len(content["jobs"]),)  # by name they would be too long for a datagram; each tells its end itself
+
+
+def lease_values(content: dict[str, Any]) -> tuple[Value, ...]:
+    return (content["lease_s"],)
+
+
 def cancelled_values(content: dict[str, Any]) -> tuple[Value, ...]:
     return (content["job"]["job"], content["job"]["state"])

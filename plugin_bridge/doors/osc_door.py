@@ -30,6 +30,7 @@ TOKEN_S: Final = 10.0  # how long a connection that must show a token may keep s
 UNREAD_BYTES: Final = 4 * 2**20  # answers waiting for a peer that does not read; then it is dropped
 UNFINISHED: Final = 256  # commands of one connection; then its next ones wait in its socket
 READ_BYTES: Final = 2**16
+SILENCE_S: Final = 10  # after which the system asks whether a connection still stands, and how often
 PAIRS_TRIED: Final = 20  # free TCP ports whose UDP twin is looked at
 
 
@@ -147,6 +148,7 @@ class OscDoor:
                 log.warning("%s does not read its answers: dropped", sender.peer.label)
                 writer.transport.abort()
 
+        _watch_line(writer.get_extra_info("socket"))
         host, port = writer.get_extra_info("peername")[:2]
         admitted = self._config.is_loopback or not board.needs_token
         sender = board.peers.tcp_sender(host, port, write, writer.close, admitted)
@@ -154,12 +156,14 @@ class OscDoor:
             with suppress(OSError, TimeoutError, asyncio.TimeoutError, asyncio.CancelledError):
                 await self._hear(reader, writer, framing, board, sender)
         finally:
+            board.hung_up(sender)
             # a peer may close its side for writing and still read: whoever has answers coming gets them
             closed = asyncio.ensure_future(writer.wait_closed())
             with suppress(OSError, asyncio.CancelledError):
                 while sender.peer.tasks and not closed.done():
                     await asyncio.wait({closed, *sender.peer.tasks}, return_when=asyncio.FIRST_COMPLETED)
             board.peers.leave(sender)
+            board.hung_up(sender)  # again, for what was on its way
             writer.close()
             with suppress(OSError, asyncio.CancelledError):
                 await closed
@@ -186,6 +190,14 @@ class OscDoor:
             except Refused as refused:  # where the next packet begins is not known any more
                 board.refuse(sender, refused)
                 return
+
+
+def _watch_line(connection: socket.socket) -> None:
+    """Lets the system find out that the other end is gone without a word, as a machine without power is."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in (("TCP_KEEPIDLE", SILENCE_S), ("TCP_KEEPINTVL", SILENCE_S), ("TCP_KEEPCNT", 3)):
+        if hasattr(socket, name):
+            connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 class _Datagrams(asyncio.DatagramProtocol):

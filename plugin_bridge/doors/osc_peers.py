@@ -40,6 +40,8 @@ class Peer:
         limit_bytes: the longest packet that reaches it for certain; None: any.
         heard_s: when it last sent anything.
         drafts: its edits and renders ask for drafts.
+        batch: they may take their time.
+        leases: names that are not gone while this connection is open.
         tasks: its commands on their way.
         turn: set when the requests of its newest command have reached the bridge.
     """
@@ -51,6 +53,8 @@ class Peer:
     heard_s: float = 0.0
     follows: bool = False
     drafts: bool = False
+    batch: bool = False
+    leases: set[str] = field(default_factory=set)
     gone: bool = False
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
     turn: asyncio.Event = field(default_factory=_set)

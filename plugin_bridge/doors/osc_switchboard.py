@@ -89,6 +89,8 @@ class Switchboard:
     def receive(self, sender: Sender, packet: bytes) -> None:
         """Carries out a packet's messages, or keeps them until their time. Never raises, never waits."""
         sender.peer.heard_s = self._clock()
+        if sender.admitted:
+            self._bridge.heard_of(sender.peer.name)
         try:
             found = decode(packet)
         except UnreadMessage as refused:
@@ -218,10 +220,15 @@ class Switchboard:
         content = wanted.content
         if sender.peer.drafts and "draft" in REQUESTS[wanted.kind].model_fields and not wanted.asks:
             content = {**content, "draft": True}
+        if sender.peer.batch and "priority" in REQUESTS[wanted.kind].model_fields and not wanted.asks:
+            content = {**content, "priority": "batch"}
         request = Envelope(wanted.kind, content)
         handled = self._bridge.handle(request, Caller(sender.peer.name, sender.operator))
         (reply,) = await self._metrics.timed("osc", request, handled)
+        self._keep_lease(sender, reply)
         self._say(sender.peer, answers.answer(wanted, reply), match.address)
+        if unqueued := reply.content.get("unqueued"):  # the edit is kept, and nothing renders it
+            self._say(sender.peer, answers.failed(match.address, Failure.model_validate(unqueued)))
         if reply.type == ERROR or wanted.asks or not match.row.sounds:
             return []
         rendered = [
@@ -231,6 +238,20 @@ class Switchboard:
             *rendered,
             *await self._there(wanted, reply.content["scene"], {one.layer for one in rendered}),
         ]
+
+    def _keep_lease(self, sender: Sender, reply: Envelope) -> None:
+        """A client whose connection stands is not gone. Over UDP there is none: what it sends counts."""
+        peer = sender.peer
+        stands = sender.udp is None and not peer.gone
+        if stands and reply.content.get("lease_s") is not None and peer.name not in peer.leases:
+            peer.leases.add(peer.name)
+            self._bridge.connected(peer.name)
+
+    def hung_up(self, sender: Sender) -> None:
+        """A connection brings no more commands: its client, if it has a lease, has to come back for it."""
+        for client in sender.peer.leases:
+            self._bridge.disconnected(client)
+        sender.peer.leases.clear()
 
     async def _there(self, wanted: Call, scene: str, rendered: set[str]) -> list[_Stem]:
         """Stems that a command is about and that need no job: an undo's, say."""
@@ -288,6 +309,9 @@ class Switchboard:
         elif address == "/drafts":
             peer.drafts = given["on"]
             told = (int(peer.drafts),)
+        elif address == "/batch":
+            peer.batch = given["on"]
+            told = (int(peer.batch),)
         elif address == "/token":
             told = (int(self._show_token(sender, given["token"])),)
         else:

@@ -233,6 +233,24 @@ ROWS: Final[tuple[Row, ...]] = (
         spelled=True,
     ),
     Row(
+        "/batch",
+        "1: the sender's edits and renders may take their time; 0: somebody waits for them.",
+        (Argument("on", "b"),),
+        answered="`/done s command i on`",
+        spelled=True,
+    ),
+    Row(
+        "/lease",
+        "1: the sender's jobs end when it is gone, which is silent for lease_s over UDP, disconnected for so "
+        "long over TCP; 0: no more.",
+        (Argument("on", "b"),),
+        "hello",
+        lambda _, given: {"cancel_on_disconnect": given["on"]},
+        answers.lease_values,
+        "`/done s command f lease_s`; N: no lease",
+        spelled=True,
+    ),
+    Row(
         "/reply/port",
         "UDP answers go to this port of the sender's host from now on; 0: to the sending port again. With "
         '"host" this holds for all senders on that host that named none.',
@@ -294,6 +312,16 @@ ROWS: Final[tuple[Row, ...]] = (
         lambda _, given: {"job": given["job"]},
         answers.cancelled_values,
         "`/done s command s job s state`; its owner gets `/cancelled`",
+        spelled=True,
+    ),
+    Row(
+        "/cancel/mine",
+        "Ends all jobs of the sender's own, or those of a scene.",
+        (Argument("scene", "s", optional=True),),
+        "jobs.cancel",
+        lambda _, given: dict(given),
+        answers.jobs_cancelled_values,
+        "`/done s command i jobs`; each job's own command gets `/cancelled`",
         spelled=True,
     ),
     Row("/quit", "Ends the engine.", kind="engine.stop", answered="`/done s command`", spelled=True),

@@ -97,6 +97,7 @@ class _Follower:
         self._delivering = asyncio.Lock()  # a delivery is large: one at a time waits to be read
         self._unsent: dict[int, asyncio.Event] = {}  # id() of an answer in the outbox → set when it is sent
         self._tasks: set[asyncio.Task[None]] = set()
+        self._leases: set[str] = set()  # names that are not gone while this socket is open
 
     def follows(self, topic: str) -> bool:
         """Whether a topic was subscribed to: by its name, or by a beginning that ends in a full stop."""
@@ -121,6 +122,8 @@ class _Follower:
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
+            for client in self._leases:
+                self._reception.disconnected(client)
         if self._behind.is_set():
             log.warning("%s reads its events too slowly, and was let go", self._where)
             self._reception.metrics.followers_lost.add(self._reception.door)
@@ -212,9 +215,15 @@ class _Follower:
                         await self._answered(await self._reception.ask(message, caller))
                     return
                 answer = await self._reception.ask(message, caller)
+                self._keep_lease(caller.name, answer)
         except Refused as refused:
             answer = self._reception.refuse(refused, id_in(head))
         await self._answered(answer)
+
+    def _keep_lease(self, client: str, answer: Envelope) -> None:
+        if answer.content.get("lease_s") is not None and client not in self._leases:
+            self._leases.add(client)
+            self._reception.connected(client)
 
     def _read(self, received: Message) -> object:
         data, text = received.get("bytes"), received.get("text")

@@ -16,8 +16,10 @@ from typer.testing import CliRunner, Result
 
 from clients.python import Client, LocalEngine
 from clients.python.cli import app
+from clients.python.credentials import command_line
 from clients.python.promises import read_manifest
 from scene_schema.documents import scene_from_yaml, scene_to_yaml
+from scene_schema.messages import JobStatus
 from scene_schema.scene import Scene
 from tests.clients.command import COMMAND, environment, left_behind, run
 
@@ -148,6 +150,15 @@ def test_what_delivery_options_may_not_be(document: Path, words: list[object], f
     assert [finding["field"] for finding in as_json(done)["error"]["findings"]] == [field]
 
 
+@pytest.mark.parametrize(
+    ("words", "got"),
+    [([], "neither"), (["j1", "--mine"], "both"), (["j1", "--scene", "rain"], "--scene with a job")],
+)
+def test_what_is_to_be_cancelled_is_said(words: list[str], got: str) -> None:
+    error = as_json(stemscape("cancel", *words, "--address", NOBODY, "--json"))["error"]
+    assert (error["code"], error["findings"][0]["got"]) == ("invalid", got)
+
+
 # --- with the engine that runs --------------------------------------------------------------------------
 
 
@@ -156,6 +167,38 @@ def test_status(engine: LocalEngine) -> None:
     assert done.exit_code == 0, done.output
     assert "next:" in done.stdout
     assert as_json(stemscape("status", "--address", engine.address, "--json"))["model"]["name"] == "fake"
+
+
+def test_cancel_ends_what_the_commands_of_this_person_asked_for(
+    engine: LocalEngine, new_scene: NewScene
+) -> None:
+    at = ["--address", engine.address]
+    with Client(engine.address, credentials=command_line()) as client, Client(engine.address) as other:
+        slow, wanted = new_scene("slow rain"), new_scene("slow hail")
+        for scene in (slow, wanted):
+            client.create_scene(scene)
+        mine = client.start_render(slow.id)
+        shared = client.start_render(wanted.id, ["rain"])
+        assert other.start_render(wanted.id, ["rain"]).jobs[0].job == shared.jobs[0].job
+        assert as_json(stemscape("cancel", "--mine", "--scene", "nowhere", *at, "--json"))["jobs"] == []
+        done = as_json(stemscape("cancel", "--mine", *at, "--json"))
+        assert done["jobs"][-1]["owners"] == [other.session.client]
+        assert {job.state for job in client.wait(mine).jobs} <= {"cancelled", "done"}
+        assert client.get_job(mine.jobs[-1].job).state == "cancelled"
+        assert "belongs to" in stemscape("cancel", shared.jobs[0].job, *at).stderr, "not ours any more"
+        assert [job.state for job in other.wait(shared).jobs] == ["done"]
+    done = stemscape("cancel", "--mine", *at)
+    assert "nothing that your commands asked for" in done.stdout
+
+
+def test_a_batch_render_is_one(engine: LocalEngine, document: Path) -> None:
+    with Client(engine.address) as client:
+        events = client.events()
+        words = ["render", document, "--batch", "--out", document.parent / "o", "--address", engine.address]
+        assert stemscape(*words).exit_code == 0
+        first = next(event.content for event in events if event.kind == "event.job")
+        assert isinstance(first, JobStatus)
+        assert (first.priority, first.owners) == ("batch", [command_line().name])
 
 
 def test_render_then_edit_a_document(engine: LocalEngine, document: Path) -> None:
@@ -312,6 +355,8 @@ def test_render_starts_an_engine_of_its_own_and_ends_it(tmp_path: Path, document
 
 def test_serve_becomes_the_engine_and_ends_at_ctrl_c(tmp_path: Path) -> None:
     words = ["serve", "--model", "fake", "--data-dir", str(tmp_path / "data"), "--port", "0", "--json"]
+    words += ["--quiet-s", "0.2", "--quiet-longest-s", "2", "--quiet-from-s", "1"]
+    words += ["--waiting-jobs", "64", "--lease-s", "5"]
     with subprocess.Popen(
         [*COMMAND, *words],
         env=environment(tmp_path),

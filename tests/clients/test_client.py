@@ -18,7 +18,7 @@ from clients.python import AsyncClient, Client, LocalEngine
 from clients.python.promises import STEP_16_BIT, check_edit, sum_error
 from scene_schema.errors import Refused
 from scene_schema.job_states import FINAL
-from scene_schema.messages import DraftReady, JobStatus
+from scene_schema.messages import Accepted, DraftReady, Failure, JobStatus
 from scene_schema.scene import Layer, Scene
 
 NewScene = Callable[..., Scene]
@@ -160,6 +160,14 @@ def test_cancel_midway_and_the_next_render_runs(client: Client, new_scene: NewSc
     assert client.get_scene(scene.id).layers[2].stem == "missing"
     accepted = client.edit_layer(scene.id, "rain", {"caption": "wind"})
     assert client.wait(accepted).jobs[0].state == "done"
+
+
+def test_an_edit_that_could_not_be_queued_is_no_render() -> None:
+    why = Failure(code="too_many_jobs", message="256 jobs wait", remedy="Wait.")
+    kept = Accepted(scene="rain", revision=2, stale=["env"], jobs=[], unqueued=why)
+    with pytest.raises(Refused) as refused:
+        asyncio.run(AsyncClient().wait(kept))
+    assert (refused.value.code, refused.value.remedy) == ("too_many_jobs", "Wait.")
 
 
 def test_a_draft_is_delivered_while_its_stem_is_made(

@@ -356,6 +356,23 @@ def a_job_is_cancelled_by_its_owner_alone(talk: Talk) -> None:
 
 
 @case()
+def a_clients_jobs_end_together(talk: Talk) -> None:
+    """`jobs.cancel` ends the sender's own; what somebody else asked for too loses one owner and goes on."""
+    layers = [
+        {"id": f"l{number}", "view": "env", "caption": f"slow {uuid.uuid4().hex}"} for number in range(4)
+    ]
+    reply = created(talk, *layers, render=True).content
+    jobs = [job["job"] for job in reply["jobs"]]
+    shared = {"scene": reply["scene"], "layers": ["l3"]}
+    assert ok(talk.ask("scene.render", shared, client="somebody-else")).content["jobs"][0]["job"] == jobs[3]
+    refused(talk.ask("jobs.cancel", {"owner": "conformance"}, client="somebody-else"), "denied")
+    stand = ok(talk.ask("jobs.cancel", {"scene": reply["scene"]})).content["jobs"]
+    assert [job["job"] for job in stand][-1] == jobs[3], stand
+    assert ended(talk, jobs[2], "cancelled")["owners"] == ["conformance"]
+    assert ended(talk, jobs[3], "done")["owners"] == ["somebody-else"]
+
+
+@case()
 def a_locked_layer_keeps_its_sound(talk: Talk) -> None:
     """What would change a locked layer's sound is refused with `locked`; its gain may change."""
     scene_id = rendered(talk)

@@ -76,6 +76,7 @@ REQUESTED: Final[dict[str, dict[str, Any]]] = {
     "scene.import": {"path": "/projects/show/rain-r2.stemscape", "as_id": "rain-2"},
     "job.get": {"job": "j1"},
     "job.cancel": {"job": "j1"},
+    "jobs.cancel": {"scene": "rain"},
     "transport.get": {},
     "transport.set": {"playing": True, "bpm": 97.0, "position_s": 12.5},
     "engine.stop": {},

@@ -40,11 +40,11 @@ def wait_for(what: Callable[[], Any], within_s: float = WAIT_S) -> Any:
 
 
 class EngineProcess:
-    """Started at once; `with` ends it however the test ended."""
+    """Started at once, with more `options` if wanted; `with` ends it however the test ended."""
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, *options: str) -> None:
         self.process = subprocess.Popen(
-            command(data_dir, "--port", "0", "--json", "--no-announce"),
+            command(data_dir, "--port", "0", "--json", "--no-announce", *options),
             stdout=subprocess.PIPE,
             env=environment(),
             cwd=ROOT,
@@ -114,7 +114,10 @@ class EngineProcess:
                 f"no {kind} with {fields}; heard {[(e.type, e.content) for e in self.heard[-5:]]}"
             )
             if self._events.poll(left_s * 1000):
-                event = decode(self._events.recv_multipart()[1:])
+                frames = self._events.recv_multipart()
+                if len(frames) < 2:
+                    continue  # the welcome of somebody else
+                event = decode(frames[1:])
                 self.heard.append(event)
                 if event.type == kind and all(event.content[name] == fields[name] for name in fields):
                     return event

@@ -93,7 +93,7 @@ def test_every_request_has_an_answer_of_its_class(tmp_path: Path, kind: str) -> 
         if kind == "scene.list":
             content = {}
         binary = (await room.ask("scene.export", {"scene": "rain"})).binary if kind == "scene.import" else ()
-        asked = asyncio.ensure_future(room.ask(kind, content, binary=binary))
+        asked = asyncio.ensure_future(room.ask(kind, content, binary=binary, client="me"))
         if kind == "scene.fit":
             await room.say_length(0.75)
         answer = await asked

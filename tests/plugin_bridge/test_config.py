@@ -36,6 +36,14 @@ def test_loopback_is_taken(host: str) -> None:
         ({"request_port": -1}, "$.request_port"),
         ({"event_port": 65_536}, "$.event_port"),
         ({"worker_threads": 0}, "$.worker_threads"),
+        ({"quiet_s": -0.1}, "$.quiet_s"),
+        ({"quiet_s": float("nan")}, "$.quiet_s"),
+        ({"quiet_s": 4.0}, "$.quiet_longest_s"),
+        ({"quiet_longest_s": 61.0}, "$.quiet_longest_s"),
+        ({"quiet_from_s": -1.0}, "$.quiet_from_s"),
+        ({"waiting_jobs": 31}, "$.waiting_jobs"),
+        ({"lease_s": 0.5}, "$.lease_s"),
+        ({"lease_s": float("inf")}, "$.lease_s"),
     ],
 )
 def test_refused_by_name(options: dict[str, Any], field: str) -> None:

@@ -10,7 +10,11 @@ STATUS = {
     "version": "1",
     "model": {"name": 'a "model"\n\\'},
     "worker": {"state": "ready", "restarts": 2},
-    "jobs": [{"state": "queued"}, {"state": "running"}, {"state": "queued"}],
+    "jobs": [
+        {"state": "queued", "priority": "batch"},
+        {"state": "running", "priority": "interactive"},
+        {"state": "queued", "priority": "batch"},
+    ],
     "scenes": 3,
     "uptime_s": 1.5,
 }
@@ -64,6 +68,8 @@ def test_the_page_is_well_formed() -> None:
         'stemscape_jobs_ended_total{state="done"} 1',
         'stemscape_jobs{state="queued"} 2',
         'stemscape_jobs{state="delivering"} 0',
+        'stemscape_jobs_waiting{priority="batch"} 2',
+        'stemscape_jobs_waiting{priority="interactive"} 0',
         'stemscape_worker_state{state="ready"} 1',
         'stemscape_worker_state{state="lost"} 0',
         "stemscape_worker_restarts 2",

@@ -1,4 +1,5 @@
 import itertools
+from typing import get_args
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -6,6 +7,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from plugin_bridge.render_queue import Decision, Move, RenderQueue
 from scene_schema.job_states import FINAL, State, check_move
+from scene_schema.priority import Priority
 from scene_schema.rendering import RenderJob
 from tests.plugin_bridge.fakes import request
 
@@ -143,6 +145,52 @@ def test_removing_a_layer_ends_its_jobs_and_no_others() -> None:
     assert queue.jobs() == [other]
 
 
+def test_wanted_interactively_a_batch_job_becomes_so_and_not_the_other_way_round() -> None:
+    queue = RenderQueue()
+    slow, quick = job("a", "rain"), job("b", "wind")
+    queue.submit(slow, "ann", "batch")
+    queue.submit(quick, "ann")
+    assert queue.jobs() == [quick, slow]
+    assert queue.submit(job("a", "rain"), "bob") == (slow, Decision())
+    assert queue.turns.place(slow.id) == ("bob", "interactive")
+    assert queue.submit(job("a", "rain"), "ann", "batch") == (slow, Decision())
+    assert queue.turns.place(slow.id) == ("bob", "interactive")
+
+
+def test_a_held_job_keeps_its_place_and_lets_others_pass_but_no_batch() -> None:
+    queue = RenderQueue()
+    typed, other, slow = job("a", "rain"), job("b", "wind"), job("c", "sea")
+    for one, client, priority in ((typed, "ann", "interactive"), (other, "bob", "interactive")):
+        queue.submit(one, client, priority)  # type: ignore[arg-type]
+    queue.submit(slow, "bob", "batch")
+    queue.held.add(typed.id)
+    assert queue.jobs() == [typed, other, slow]
+    assert queue.head() == other
+    queue.advance()
+    queue.rendered(other.id)
+    assert queue.head() is None, "batch would have the worker when the typing ends"
+    queue.held.discard(typed.id)
+    assert queue.head() == typed
+
+
+def test_a_held_job_that_ends_is_held_no_more() -> None:
+    queue = RenderQueue()
+    typed = job()
+    queue.submit(typed)
+    queue.held.add(typed.id)
+    queue.cancel(typed.id)
+    assert queue.held == set()
+
+
+def test_only_what_is_not_there_yet_takes_room() -> None:
+    queue = RenderQueue()
+    queue.submit(job("a", "rain"), "ann")
+    assert not queue.adds(job("a", "rain"), "ann"), "the same sound"
+    assert not queue.adds(job("a", "storm"), "ann"), "instead of the other"
+    assert queue.adds(job("a", "storm"), "bob"), "it is ann's place that gets free"
+    assert queue.adds(job("b", "rain"), "ann")
+
+
 class AnyOrder(RuleBasedStateMachine):
     """Whatever happens in whatever order: every move is legal, and every job has one place or has ended."""
 
@@ -159,15 +207,29 @@ class AnyOrder(RuleBasedStateMachine):
         if decision.stop is not None:
             assert self.states[decision.stop] == "running"
 
-    @rule(scene=st.sampled_from("xy"), layer=st.sampled_from("abc"), caption=st.sampled_from("123"))
-    def submit(self, scene: str, layer: str, caption: str) -> None:
+    @rule(
+        scene=st.sampled_from("xy"),
+        layer=st.sampled_from("abc"),
+        caption=st.sampled_from("123"),
+        client=st.sampled_from(["", "ann", "bob"]),
+        priority=st.sampled_from(get_args(Priority)),
+        held=st.booleans(),
+    )
+    def submit(
+        self, scene: str, layer: str, caption: str, client: str, priority: Priority, held: bool
+    ) -> None:
         self.submitted += 1
         new = job(layer, caption, scene).model_copy(update={"id": f"job{self.submitted}"})
         self.states[new.id] = "queued"
-        kept, decision = self.queue.submit(new)
+        waited, adds = self.queue.turns.count(client=client), self.queue.adds(new, client)
+        kept, decision = self.queue.submit(new, client, priority)
         if kept is not new:
             assert kept.take == new.take
             del self.states[new.id]
+        else:
+            assert self.queue.turns.count(client=client) == waited + adds
+            if held:
+                self.queue.held.add(new.id)
         self.follow(decision)
 
     @rule(scene=st.sampled_from("xy"), layer=st.sampled_from("abc"))
@@ -201,6 +263,16 @@ class AnyOrder(RuleBasedStateMachine):
     def cancel(self, data: st.DataObject) -> None:
         self.follow(self.queue.cancel(data.draw(st.sampled_from(list(self.states)))))
 
+    @precondition(lambda self: self.queue.held)
+    @rule()
+    def let_go(self) -> None:
+        self.queue.held.pop()
+
+    @precondition(lambda self: self.states)
+    @rule(data=st.data(), client=st.sampled_from(["", "ann"]), heir=st.sampled_from(["ann", "bob"]))
+    def pass_on(self, data: st.DataObject, client: str, heir: str) -> None:
+        self.queue.pass_on(data.draw(st.sampled_from(list(self.states))), client, heir)
+
     @rule()
     def lose_worker(self) -> None:
         self.follow(self.queue.worker_lost())
@@ -219,7 +291,11 @@ class AnyOrder(RuleBasedStateMachine):
     def places_agree_with_states(self) -> None:
         assert all(self.states[one.id] == "queued" for one in self.queue.waiting.values())
         assert all(self.states[one] == "delivering" for one in self.queue.delivering)
-        assert list(self.queue.waiting) == [(one.scene, one.layer) for one in self.queue.waiting.values()]
+        assert all(key == (one.scene, one.layer) for key, one in self.queue.waiting.items())
+        assert sorted(self.queue.turns.order()) == sorted(one.id for one in self.queue.waiting.values())
+        assert self.queue.held <= set(self.queue.turns.order())
+        head = self.queue.head()
+        assert head is None or head.id not in self.queue.held
         running = self.queue.running
         assert running is None or self.states[running.job.id] == ("running" if running.sent else "loading")
 

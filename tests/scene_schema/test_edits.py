@@ -96,3 +96,12 @@ def test_any_changes_are_applied_or_refused_and_the_old_scene_stays(changes: dic
     except Refused as refused:
         assert refused.findings
     assert SCENE.model_dump() == before
+
+
+def test_an_edit_says_its_priority_only_where_it_is_not_the_usual_one() -> None:
+    """Or edits in the journal from before there was one would be others when they are sent again."""
+    usual = EditLayer(scene="place", layer="rain", changes={"pan": 0.5})
+    assert {"priority", "draft"} & usual.model_dump().keys() == set()
+    batch = usual.model_copy(update={"priority": "batch"}).model_dump()
+    assert batch["priority"] == "batch"
+    assert EditLayer.model_validate(batch).priority == "batch"

@@ -52,6 +52,9 @@ CASES: list[tuple[str, tuple[Value, ...], tuple[str, dict[str, Any]]]] = [
     ("/quit", (), ("engine.stop", {})),
     ("/job", ("j1",), ("job.get", {"job": "j1"})),
     ("/cancel", ("j1",), ("job.cancel", {"job": "j1"})),
+    ("/cancel/mine", (), ("jobs.cancel", {})),
+    ("/cancel/mine", ("rain",), ("jobs.cancel", {"scene": "rain"})),
+    ("/lease", (1,), ("hello", {"cancel_on_disconnect": True})),
     ("/transport/get", (), ("transport.get", {})),
     ("/transport/play", (1,), ("transport.set", {"playing": True})),
     ("/transport/bpm", (120,), ("transport.set", {"bpm": 120.0})),
@@ -179,7 +182,16 @@ def test_a_scene_comes_as_a_document() -> None:
 def test_every_row_is_tried_and_every_request_can_be_said() -> None:
     tried = {match.row.address for address, *_ in CASES for match in expand(ROWS, address, TREE)}
     own = {row.address for row in ROWS if not row.kind}
-    assert own == {"/notify", "/drafts", "/sync", "/reply/port", "/token", "/dumpOSC", "/scene/load"}
+    assert own == {
+        "/notify",
+        "/drafts",
+        "/batch",
+        "/sync",
+        "/reply/port",
+        "/token",
+        "/dumpOSC",
+        "/scene/load",
+    }
     assert tried | own | {"/scene/create"} == {row.address for row in ROWS}
     assert {row.kind for row in ROWS} - {""} <= set(REQUESTS)
     assert set(REQUESTS) <= {row.kind for row in ROWS}, "a request that OSC cannot spell"
