@@ -140,6 +140,11 @@ def serve(
     ] = None,
     udp_anywhere: Annotated[bool, typer.Option("--udp-anywhere", help="OSC over UDP off loopback.")] = False,
     announce: Annotated[bool, typer.Option(help="Tell by mDNS where the doors are.")] = True,
+    log: Annotated[str | None, typer.Option(help="Lines of the log: text, or json for programs.")] = None,
+    log_file: Annotated[
+        Path | None, typer.Option(help="Of the log, instead of engine.log in the data folder.")
+    ] = None,
+    log_level: Annotated[str | None, typer.Option(help="info; debug: every request and client too.")] = None,
     as_json: Json = False,
 ) -> None:
     """Run the engine here, until Ctrl-C."""
@@ -154,6 +159,9 @@ def serve(
         "--keys": keys,
         "--token": token,
         "--audio-budget": audio_budget,
+        "--log": log,
+        "--log-file": log_file,
+        "--log-level": log_level,
     }
     for option, value in given.items():
         command += [] if value is None else [option, str(value)]
