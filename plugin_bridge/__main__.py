@@ -36,6 +36,7 @@ def main() -> None:
             return
         log_keeping.keep_on_stderr(options.log, options.log_level == "debug")
         config = config_from(options)
+        _make_folder(config.data_dir)
         log_keeping.keep_in_file(options.log_file or config.data_dir / LOG_FILE, options.log)
         asyncio.run(serve(config, lambda session, at: _say_ready(session, at, config, options.json)))
     except Refused as refused:
@@ -181,6 +182,15 @@ def _say_ready(session: str, at: Addresses, config: BridgeConfig, as_json: bool)
         doors = ", ".join(door for door in (at.request, at.http, at.osc) if door)
         line = f"Stemscape is listening at {doors} (model {config.model}, data in {config.data_dir})"
     print(line, flush=True)  # noqa: T201
+
+
+def _make_folder(data_dir: Path) -> None:
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Refused(
+            "internal", f"the data folder cannot be used: {error}", remedy="Choose another with --data-dir."
+        ) from error
 
 
 if __name__ == "__main__":

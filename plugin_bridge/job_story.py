@@ -35,7 +35,7 @@ class _Course:
     started_s: float | None = None
     stopping_s: float | None = None
     step: int = 0
-    step_s: float = 0.0
+    step_s: float | None = None  # when it came
 
 
 class JobStory:
@@ -71,7 +71,7 @@ class JobStory:
         if message.type != "render.progress" or course is None:
             return
         now_s, step = self._clock(), said["step"] if said["stage"] == "sampling" else 0
-        if step and step == course.step + 1:
+        if course.step_s is not None and step and step == course.step + 1:
             self._metrics.step.observe(now_s - course.step_s)
         course.step, course.step_s = step, now_s
 

@@ -54,14 +54,17 @@ class Aside(logging.Handler):
     def _write(self) -> None:
         while (record := self._waiting.get()) is not None:
             self._handler.handle(record)
-            if self._lost and self._waiting.empty():
-                lost, self._lost = self._lost, 0
-                words = f"{lost} lines of the log were lost here: they were not read in time"
-                self._handler.handle(logging.makeLogRecord({"name": log.name, "msg": words, **_WARNING}))
+            if self._waiting.empty():
+                self._tell_lost()
+        self._tell_lost()
         self._handler.close()
 
-
-_WARNING: Final = {"levelno": logging.WARNING, "levelname": "WARNING"}
+    def _tell_lost(self) -> None:
+        if self._lost:
+            lost, self._lost = self._lost, 0
+            words = f"{lost} lines of the log were lost here: they were not read in time"
+            told = {"name": log.name, "levelno": logging.WARNING, "levelname": "WARNING", "msg": words}
+            self._handler.handle(logging.makeLogRecord(told))
 
 
 def keep_on_stderr(form: Form, debug: bool = False) -> None:
