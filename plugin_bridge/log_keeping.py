@@ -91,7 +91,7 @@ def keep_in_file(path: Path, form: Form) -> None:
         raise Refused(
             "internal",
             f"the log cannot be written into {path}: {error.strerror}",
-            remedy="Choose another folder with --data-dir, or another file with --log-file.",
+            remedy="Choose another data folder with --data-dir, or another file with --log-file.",
         ) from error
     _add(handler, form)
 
