@@ -215,7 +215,7 @@ def test_the_take_that_origins_start_from_is_there(engine: RunningEngine) -> Non
     for origin in targets.ORIGINS:
         if origin["kind"] == "continuation":  # only a longer scene has room for one
             ask(engine, "layer.edit", {"scene": "rain", "layer": "env", "changes": {"origin": None}})
-            longer = {"scene": "rain", "changes": {"duration_s": 0.6}}
+            longer = {"scene": "rain", "changes": {"duration_s": 0.6}, "render": False}
             assert ask(engine, "scene.edit", longer).code == "ok"
         changed = {"scene": "rain", "layer": "env", "changes": {"origin": origin}}
         assert ask(engine, "layer.edit", changed).code == "ok", origin
