@@ -10,6 +10,8 @@ steps the socket is read, which is when a cancel takes effect.
 from __future__ import annotations
 
 import argparse
+import faulthandler
+import io
 import logging
 import os
 import sys
@@ -23,6 +25,7 @@ import zmq
 from pydantic import BaseModel
 
 from engine import checkpoint
+from engine.log_lines import FORMS, Form, about, formatter
 from engine.renderer import Old, Progress, Renderer, SaysLength, Sound
 from scene_schema.envelope import Envelope, decode, encode, envelope_for
 from scene_schema.errors import Refused
@@ -65,12 +68,17 @@ class Worker:
                 self._work(*self._waiting.popleft())
 
     def _work(self, job: RenderJob, old: Old | None) -> None:
+        with about(request=job.cause, job=job.id, scene=job.scene, layer=job.layer):
+            self._try(job, old)
+
+    def _try(self, job: RenderJob, old: Old | None) -> None:
         try:
             self._render(job, old)
         except Refused as refused:
+            log.warning("the render was refused: %s", refused)
             self._send("render.failed", RenderFailed(job=job.id, failure=Failure.of(refused)))
         except MemoryError as error:
-            log.exception("job %s did not fit into memory", job.id)
+            log.exception("the render did not fit into memory")
             failure = Failure(
                 code="out_of_memory",
                 message=str(error) or "this render does not fit into memory",
@@ -79,7 +87,7 @@ class Worker:
             self._send("render.failed", RenderFailed(job=job.id, failure=failure))
         except Exception:
             # the one place in this process where anything may be caught
-            log.exception("job %s failed", job.id)
+            log.exception("the render failed")
             failure = Failure(
                 code="internal", message="the render failed by a fault of the engine", remedy="See its log."
             )
@@ -98,8 +106,11 @@ class Worker:
                 self._send("render.progress", progress)
                 self._read(wait=False)
             else:
-                self._deliver(job, event, time.perf_counter() - start_s)
+                took_s = time.perf_counter() - start_s
+                log.info("rendered %g s in %.3f s", job.request.duration_s, took_s)
+                self._deliver(job, event, took_s)
                 return
+        log.info("the render was stopped")
         self._send("render.stopped", RenderStopped(job=job.id))
 
     def _draft(self, job: RenderJob, old: Old | None) -> None:
@@ -210,10 +221,9 @@ def main() -> None:
     parser.add_argument("--endpoint", required=True, help="ZeroMQ address of the bridge that started us")
     parser.add_argument("--model", required=True, help="name of a shipped model, or its folder")
     parser.add_argument("--threads", type=int, default=0, help="threads on a CPU; 0: one a core")
+    parser.add_argument("--log", choices=FORMS, default="text", help="lines for people, or for the bridge")
     options = parser.parse_args()
-    logging.basicConfig(
-        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    _keep_log(options.log)
     threading.Thread(target=_end_with_the_bridge, daemon=True).start()
 
     context = zmq.Context()
@@ -238,6 +248,18 @@ def main() -> None:
         Worker(socket, renderer).run()
     socket.close()
     context.term()
+
+
+def _keep_log(form: Form) -> None:
+    """On standard error, with what ends this process by a fault, and where the code was at a crash."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(formatter(form))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    logging.captureWarnings(True)
+    sys.excepthook = lambda *error: log.critical("the worker ends by a fault", exc_info=error)
+    faulthandler.enable()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)  # what a library prints is in the log, and in time
 
 
 def _end_with_the_bridge() -> None:

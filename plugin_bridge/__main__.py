@@ -9,19 +9,21 @@ import logging
 import os
 import sys
 from collections.abc import Mapping
-from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any, Final
 
-from plugin_bridge import curve_keys
+from engine.log_lines import FORMS
+from plugin_bridge import curve_keys, log_keeping
 from plugin_bridge.bridge import Addresses
 from plugin_bridge.config import REQUEST_PORT, BridgeConfig, default_data_dir
 from plugin_bridge.serving import serve
 from scene_schema.errors import Finding, Refused, shown
 
 CANNOT_START: Final = 2
-LOG_BYTES: Final = 4 * 2**20
+LOG_FILE: Final = "engine.log"  # in the data folder, unless --log-file names another
 SETTABLE: Final = ("quiet_s", "quiet_longest_s", "quiet_from_s", "waiting_jobs", "lease_s")
+
+log = logging.getLogger("stemscape.log")
 
 
 def main() -> None:
@@ -33,11 +35,16 @@ def main() -> None:
         if options.make_keys is not None:
             print(curve_keys.make_keys(options.keys or Path("keys"), options.make_keys))  # noqa: T201
             return
+        log_keeping.keep_on_stderr(options.log, options.log_level == "debug")
         config = config_from(options)
-        _keep_log(config.data_dir)
+        _make_folder(config.data_dir)
+        log_keeping.keep_in_file(options.log_file or config.data_dir / LOG_FILE, options.log)
         asyncio.run(serve(config, lambda session, at: _say_ready(session, at, config, options.json)))
     except Refused as refused:
-        print(f"stemscape: {refused}", file=sys.stderr)  # noqa: T201
+        if options.log == "json":
+            log.critical("the engine cannot start: %s", refused)
+        else:
+            print(f"stemscape: {refused}", file=sys.stderr)  # noqa: T201
         sys.exit(CANNOT_START)
 
 
@@ -157,6 +164,15 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     parser.add_argument(
         "--waiting-jobs", type=int, metavar="NUMBER", help="of one client at a time (default: 256)"
     )
+    parser.add_argument(
+        "--log", choices=FORMS, default="text", help="lines of the log: for people, or JSON objects"
+    )
+    parser.add_argument(
+        "--log-file", type=Path, metavar="FILE", help=f"instead of {LOG_FILE} in the data folder; kept short"
+    )
+    parser.add_argument(
+        "--log-level", choices=("info", "debug"), default="info", help="debug: every request and client too"
+    )
     parser.add_argument("--private", action="store_true", help="end when standard input closes")
     parser.add_argument("--json", action="store_true", help="say where the engine is as one line of JSON")
     return parser
@@ -183,22 +199,13 @@ def _say_ready(session: str, at: Addresses, config: BridgeConfig, as_json: bool)
     print(line, flush=True)  # noqa: T201
 
 
-def _keep_log(data_dir: Path) -> None:
-    """On standard error, and in a file beside the data for engines that nobody watches."""
+def _make_folder(data_dir: Path) -> None:
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
-        file = RotatingFileHandler(
-            data_dir / "engine.log", maxBytes=LOG_BYTES, backupCount=1, encoding="utf-8"
-        )
     except OSError as error:
         raise Refused(
             "internal", f"the data folder cannot be used: {error}", remedy="Choose another with --data-dir."
         ) from error
-    logging.basicConfig(
-        level=logging.INFO,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        handlers=[logging.StreamHandler(), file],
-    )
 
 
 if __name__ == "__main__":

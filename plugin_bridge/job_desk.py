@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from engine.audio import peak_db, rms_db
+from engine.log_lines import about, fields
 from engine.loudness import measure
 from plugin_bridge import planner
 from plugin_bridge.access import Caller
@@ -87,6 +88,7 @@ class JobDesk:
 
     Attributes:
         drafts: of the jobs on their way.
+        when_stopping: told the id of a job that the worker is asked to stop.
     """
 
     def __init__(
@@ -101,6 +103,7 @@ class JobDesk:
         when_kept: Callable[[], None] = lambda: None,
     ) -> None:
         self._when_kept = when_kept  # told after every new take
+        self.when_stopping: Callable[[str], None] = lambda _: None
         self._config = config
         self._model = model
         self._store = store
@@ -148,7 +151,12 @@ class JobDesk:
         """
         jobs = [
             RenderJob(
-                id=uuid.uuid4().hex, scene=scene, layer=one.layer.id, revision=revision, request=one.request
+                id=uuid.uuid4().hex,
+                scene=scene,
+                layer=one.layer.id,
+                revision=revision,
+                request=one.request,
+                cause=cause,
             )
             for one in wanted
         ]
@@ -378,7 +386,7 @@ class JobDesk:
             asyncio.to_thread(_take_of, self._model, job.draft_request, done, binary),
         )
         if isinstance(said, Failure):  # the stem is still on its way
-            log.error("the draft of job %s cannot be used: %s", job.id, said.message)
+            log.error("the draft of a job cannot be used: %s", said.message, extra=fields(job=job.id))
             return
         if self._on_its_way(job.id) is None:  # it was stopped or had its stem meanwhile
             return
@@ -478,7 +486,8 @@ class JobDesk:
 
     async def _send_with_old(self, job: RenderJob, take: str) -> None:
         """Brings the worker the job and the take that it starts from; reading that holds nobody up."""
-        found = await guarded(self._causes[job.id], self._fetch(job, take))
+        with about(request=job.cause, client=None, job=job.id, scene=job.scene, layer=job.layer):
+            found = await guarded(self._causes[job.id], self._fetch(job, take))
         self._fetching.discard(job.id)
         running = self._queue.running
         if running is not None and running.job is job and not running.sent:  # it may have ended meanwhile
@@ -503,13 +512,15 @@ class JobDesk:
             self._move(move.job, move.state, **fields)
         if decision.stop is not None:
             self.drafts.drop(decision.stop)
+            self.when_stopping(decision.stop)
             self._worker.send(envelope_for("cancel", CancelJob(job=decision.stop)))
             self._timers[decision.stop] = asyncio.get_running_loop().call_later(
                 self._config.cancel_s, self._worker_hangs, decision.stop
             )
 
     def _worker_hangs(self, job_id: str) -> None:
-        log.error("job %s did not stop within %g s: killing its worker", job_id, self._config.cancel_s)
+        whose = fields(job=job_id, request=self._causes.get(job_id))
+        log.error("a job did not stop within %g s: killing its worker", self._config.cancel_s, extra=whose)
         self._worker.kill()
 
     def _move(self, job_id: str, state: State, **fields: Any) -> None:

@@ -98,6 +98,7 @@ async def serve(config: BridgeConfig, ready: Ready) -> None:
             publish,
             addresses,
             stopping,
+            metrics=metrics,
         )
         closing.push_async_callback(bridge.close)
         for door in doors:

@@ -22,7 +22,9 @@ from typing import Any, Final, Literal
 import zmq
 import zmq.asyncio
 
+from engine.log_lines import fields
 from plugin_bridge.config import BridgeConfig
+from plugin_bridge.worker_log import WorkerLog
 from scene_schema.capabilities import Capabilities
 from scene_schema.envelope import Envelope, decode, encode, envelope_for
 from scene_schema.errors import Refused
@@ -73,6 +75,7 @@ class WorkerProcess:
         self._socket: zmq.asyncio.Socket | None = None
         self._route = b""
         self._child: subprocess.Popen[bytes] | None = None
+        self._log: WorkerLog | None = None
         self._backoff_s = config.backoff_first_s
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
@@ -95,7 +98,15 @@ class WorkerProcess:
         if error := sent.exception():  # without blocking it is done at once
             log.warning("the worker did not take %s: %s", message.type, error)
         if message.type == "render":
+            self._note_job(message)
             self._status = self._status.model_copy(update={"state": "rendering"})
+
+    def _note_job(self, render: Envelope) -> None:
+        """What the worker writes from here on is about this job."""
+        job = render.content
+        about = {"request": job["cause"], "job": job["id"], "scene": job["scene"], "layer": job["layer"]}
+        if self._log is not None:
+            self._log.about = about
 
     def kill(self) -> None:
         """Ends a worker that cannot be reasoned with; another one follows."""
@@ -125,7 +136,8 @@ class WorkerProcess:
             how = await self._live(number)
             if self._stopping or self._status.state == "failed":
                 break
-            log.error("the worker %s; starting another in %g s", how, self._backoff_s)
+            at = {"worker_pid": self._status.pid, **({} if self._log is None else self._log.about)}
+            log.error("the worker %s; starting another in %g s", how, self._backoff_s, extra=fields(**at))
             restarts = self._status.restarts + 1
             await self._become("lost", detail=how, restarts=restarts)
             await self._sleep(self._backoff_s)
@@ -146,10 +158,13 @@ class WorkerProcess:
             except (OSError, zmq.ZMQError) as error:
                 return f"could not be started: {error}"
             self._child = child
+            assert child.stdout is not None
+            self._log = WorkerLog(child.stdout, child.pid)
             if self._stopping and child.stdin is not None:
                 child.stdin.close()
             await self._become("loading", pid=child.pid)
             await self._listen(socket, asyncio.ensure_future(asyncio.to_thread(child.wait)))
+            await asyncio.to_thread(self._log.join)  # its last words come before the news of its end
             return _ending(child.returncode)
         finally:
             self._socket, self._child = None, None
@@ -184,6 +199,8 @@ class WorkerProcess:
         await self._heard(message)
         if message.type in ("render.done", "render.failed", "render.stopped"):
             self._backoff_s = self._config.backoff_first_s
+            if self._log is not None:
+                self._log.about = {}
             if self._child is not None and self._child.poll() is None:
                 await self._become("ready")
 
@@ -199,7 +216,8 @@ class WorkerProcess:
                 )
             )
             return
-        log.info("the worker is ready on %s after %.2f s", ready.device, ready.load_s)
+        at = fields(worker_pid=ready.pid)
+        log.info("the worker is ready on %s after %.2f s", ready.device, ready.load_s, extra=at)
         self._route = route
         await self._become("ready", detail=ready.device)
 
@@ -222,13 +240,16 @@ class WorkerProcess:
     def _spawn(self, endpoint: str) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "engine.worker", "--endpoint", endpoint]
         command += ["--model", self._config.model, "--threads", str(self._config.worker_threads)]
+        command += ["--log", "json"]
         own_group: dict[str, Any] = (
             {"creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)}
             if sys.platform == "win32"
             else {"start_new_session": True}  # Ctrl-C is for the bridge, which ends the worker in order
         )
-        # standard output belongs to the bridge's one line, so the worker's goes to the log
-        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=2, **own_group)
+        # standard output belongs to the bridge's one line, so both of the worker's go to the log
+        return subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **own_group
+        )
 
     async def _become(self, state: State, **fields: Any) -> None:
         status = self._status.model_copy(update={"state": state, **fields})

@@ -299,6 +299,35 @@ class StoreStatus(Open):
     detail: str = Field(default="", description="why the budget is not met, where it is not")
 
 
+class Percentiles(Open):
+    """Of the newest measurements: half took no longer than `p50_s`, all but one in a hundred than `p99_s`."""
+
+    p50_s: float
+    p99_s: float
+    longest_s: float
+    of: int = Field(description="how many these are taken from")
+
+
+class Measured(Open):
+    """What the engine did since its start, and how long it took. Null: nothing to measure yet."""
+
+    jobs_ended: dict[str, int] = Field(default={}, description="by final state")
+    takes: dict[str, int] = Field(
+        default={}, description="stems of jobs: `kept`, their take was there; `rendered`"
+    )
+    drafts: int = 0
+    edit_ack: Percentiles | None = Field(default=None, description="from a change to its acknowledgement")
+    edit_stem: Percentiles | None = Field(default=None, description="from a message to its rendered stem")
+    cancel_free: Percentiles | None = Field(
+        default=None, description="from asking the worker to stop to its being free"
+    )
+    step: Percentiles | None = Field(default=None, description="one sampling step")
+    bridge_bytes: int | None = Field(
+        default=None, description="of memory; null where the system does not say"
+    )
+    worker_bytes: int | None = None
+
+
 class Status(Open):
     session: str
     version: str
@@ -308,6 +337,7 @@ class Status(Open):
     scenes: int
     uptime_s: float
     store: StoreStatus | None = Field(default=None, description="None: an engine that does not say")
+    measured: Measured | None = Field(default=None, description="likewise")
 
 
 class LayerStatus(Open):

@@ -33,7 +33,7 @@ from scene_schema.documents import scene_from_yaml, scene_to_yaml
 from scene_schema.edits import EditLayer, apply
 from scene_schema.errors import Finding, Refused
 from scene_schema.limits import BARS, RATE_HZ, TARGET_LUFS
-from scene_schema.messages import Accepted, DraftReady
+from scene_schema.messages import Accepted, DraftReady, Measured, Status
 from scene_schema.scene import Scene
 
 _STARTED_S: Final = time.perf_counter()  # a person's wait begins here, not after the imports
@@ -158,6 +158,11 @@ def serve(
     ] = None,
     udp_anywhere: Annotated[bool, typer.Option("--udp-anywhere", help="OSC over UDP off loopback.")] = False,
     announce: Annotated[bool, typer.Option(help="Tell by mDNS where the doors are.")] = True,
+    log: Annotated[str | None, typer.Option(help="Lines of the log: text, or json for programs.")] = None,
+    log_file: Annotated[
+        Path | None, typer.Option(help="Of the log, instead of engine.log in the data folder.")
+    ] = None,
+    log_level: Annotated[str | None, typer.Option(help="info; debug: every request and client too.")] = None,
     as_json: Json = False,
 ) -> None:
     """Run the engine here, until Ctrl-C."""
@@ -177,6 +182,9 @@ def serve(
         "--quiet-from-s": quiet_from_s,
         "--waiting-jobs": waiting_jobs,
         "--lease-s": lease_s,
+        "--log": log,
+        "--log-file": log_file,
+        "--log-level": log_level,
     }
     for option, value in given.items():
         command += [] if value is None else [option, str(value)]
@@ -237,10 +245,50 @@ def status(address: Address = None, as_json: Json = False) -> None:
             ["engine", "model", "worker", "scenes", "up"],
             [[now.version, now.model.title, worker, str(now.scenes), f"{now.uptime_s:.0f} s"]],
         )
+        if now.measured is not None:
+            screen.table("measured", ["what", "half", "99 of 100", "longest", "of"], _timings(now.measured))
+            screen.say(*_counts(now))
         running = [[job.scene, job.layer, described(job)] for job in now.jobs]
         if running:
             screen.table("jobs", ["scene", "layer", "state"], running)
         screen.next("stemscape render SCENE.yaml --out DIR")
+
+
+def _timings(measured: Measured) -> list[list[str]]:
+    named = {
+        "edit → acknowledged": measured.edit_ack,
+        "edit → stem rendered": measured.edit_stem,
+        "cancel → worker free": measured.cancel_free,
+        "sampling step": measured.step,
+    }
+    return [
+        [what, _seconds(one.p50_s), _seconds(one.p99_s), _seconds(one.longest_s), str(one.of)]
+        for what, one in named.items()
+        if one is not None
+    ]
+
+
+def _seconds(seconds: float) -> str:
+    return f"{1000 * seconds:.3g} ms" if seconds < 1.0 else f"{seconds:.3g} s"
+
+
+def _counts(now: Status) -> list[str]:
+    """What was counted, where there is something to say."""
+    measured = now.measured or Measured()
+    jobs = ", ".join(f"{count} {state}" for state, count in measured.jobs_ended.items())
+    takes = ", ".join(f"{count} {found}" for found, count in measured.takes.items())
+    memory = {"bridge": measured.bridge_bytes, "worker": measured.worker_bytes}
+    held = ", ".join(f"{who} {size / 2**20:.0f} MiB" for who, size in memory.items() if size)
+    store = now.store
+    kept = "" if store is None else f"{store.audio_bytes / 2**20:.0f} MiB in {store.takes} takes"
+    lines = {
+        "jobs": jobs,
+        "stems": takes,
+        "drafts": str(measured.drafts or ""),
+        "memory": held,
+        "audio": kept,
+    }
+    return [f"{name}: {line}" for name, line in lines.items() if line]
 
 
 @app.command()

@@ -166,7 +166,19 @@ def test_status(engine: LocalEngine) -> None:
     done = stemscape("status", "--address", engine.address)
     assert done.exit_code == 0, done.output
     assert "next:" in done.stdout
-    assert as_json(stemscape("status", "--address", engine.address, "--json"))["model"]["name"] == "fake"
+    said = as_json(stemscape("status", "--address", engine.address, "--json"))
+    assert said["model"]["name"] == "fake"
+    if said["measured"]["bridge_bytes"]:  # where the system says so
+        assert "memory: bridge" in done.stdout
+
+
+def test_status_tells_what_was_measured(engine: LocalEngine, document: Path) -> None:
+    out = document.parent / "out"
+    assert stemscape("render", document, "--out", out, "--address", engine.address).exit_code == 0
+    done = stemscape("status", "--address", engine.address)
+    assert "edit → acknowledged" in done.stdout
+    assert "sampling step" in done.stdout
+    assert " done" in done.stdout
 
 
 def test_cancel_ends_what_the_commands_of_this_person_asked_for(

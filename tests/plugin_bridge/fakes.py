@@ -15,6 +15,7 @@ from plugin_bridge.audio_store import AudioStore
 from plugin_bridge.bridge import Addresses, Bridge
 from plugin_bridge.config import BridgeConfig
 from plugin_bridge.journal import Journal
+from plugin_bridge.metrics import Metrics
 from plugin_bridge.scene_store import SceneStore
 from scene_schema.envelope import Envelope, envelope_for
 from scene_schema.job_states import FINAL
@@ -82,6 +83,7 @@ class Room:
         self.store = SceneStore(self.journal)
         self.events: list[tuple[str, Envelope]] = []
         self.now_s = 0.0
+        self.metrics = Metrics(lambda: self.now_s)
         self.bridge = Bridge(
             self.config,
             FAKE,
@@ -93,6 +95,7 @@ class Room:
             Addresses(request="tcp://r", control="tcp://c", events="tcp://e"),
             asyncio.Event(),
             clock=lambda: self.now_s,
+            metrics=self.metrics,
         )
 
     async def ask(self, kind: str, content: dict[str, Any] | None = None, **header: Any) -> Envelope:
