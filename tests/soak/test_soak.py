@@ -24,7 +24,7 @@ import pytest
 
 from benchmarks import cancel
 from scene_schema import messages
-from tests.soak import followers, kill, load, mutate, small_disk, targets
+from tests.soak import dead_followers, followers, kill, load, mutate, small_disk, targets
 from tests.soak.clients import HttpClient, OscClient, Reply, ZmqClient
 from tests.soak.running_engine import ROOT, RunningEngine
 
@@ -198,6 +198,17 @@ def test_two_engines_on_one_folder(engine: RunningEngine) -> None:
     engine.kill()
     engine.start()
     assert ask(engine, "scene.get", {"scene": "rain"}).content["revision"] == 2
+
+
+# --- followers that never read ----------------------------------------------------------------------------
+
+
+def test_the_cost_of_dead_followers_is_measured_beside_those_without(tmp_path: Path) -> None:
+    found = dead_followers.measure(2, 0.5, 1, tmp_path)
+    assert found["dead_followers"] == 9
+    assert len(found["ack_p50_ratios"]) == len(found["event_p99_ratios"]) == 2
+    assert min(found["edits"].values()) > 100
+    assert all(ratio > 0 for ratio in found["ack_p50_ratios"])
 
 
 # --- mutants ----------------------------------------------------------------------------------------------
