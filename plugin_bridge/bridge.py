@@ -30,10 +30,11 @@ from plugin_bridge.config import BridgeConfig
 from plugin_bridge.delivery_files import DeliveryFiles
 from plugin_bridge.drafts import WithDrafts
 from plugin_bridge.guard import guarded
-from plugin_bridge.job_desk import JobDesk, Worker
+from plugin_bridge.job_desk import JobDesk, Pool
 from plugin_bridge.origin_takes import check_origins
 from plugin_bridge.planner import Standing
 from plugin_bridge.scene_store import Kept, SceneStore, id_taken
+from plugin_bridge.worker_pool import foremost
 from scene_schema import messages
 from scene_schema.capabilities import Capabilities
 from scene_schema.edits import (
@@ -59,7 +60,17 @@ RECEIPTS_AT_ONCE: Final = 64
 DELIVERIES: Final = "deliveries"  # the folder, in the data folder, of files that hosts were given
 
 CONTROL: Final = frozenset(
-    {"hello", "status", "job.get", "job.cancel", "transport.get", "transport.set", "engine.stop"}
+    {
+        "hello",
+        "status",
+        "job.get",
+        "job.cancel",
+        "transport.get",
+        "transport.set",
+        "engine.load",
+        "engine.unload",
+        "engine.stop",
+    }
 )
 """Requests that the control socket takes: none of them waits for anything."""
 
@@ -112,7 +123,7 @@ class Bridge:
         model: Capabilities,
         store: SceneStore,
         audio: AudioStore,
-        worker: Worker,
+        workers: Pool,
         access: Access,
         publish: Publish,
         addresses: Addresses,
@@ -125,7 +136,7 @@ class Bridge:
         self._model = model
         self._store = store
         self._audio = audio
-        self._worker = worker
+        self._workers = workers
         self.access = access
         self._publish = publish
         self._addresses = addresses
@@ -142,7 +153,7 @@ class Bridge:
             model, store, audio, self._files, self._disk, self._reading_takes, f"Stemscape {self._version}"
         )
         self._jobs = JobDesk(
-            config, model, store, audio, worker, self._announce, clock, when_kept=self._budget.grew
+            config, model, store, audio, workers, self._announce, clock, when_kept=self._budget.grew
         )
         self._accepted: OrderedDict[str, tuple[Strict, asyncio.Future[Accepted]]] = OrderedDict()
         self._transport = messages.Transport()
@@ -172,13 +183,13 @@ class Bridge:
         """The answer to frames that are no message."""
         return envelope_for(ERROR, Failure.of(refused), parent=parent, session=self.session)
 
-    async def heard(self, message: Envelope) -> None:
-        """A message from the worker. One that cannot be followed costs the worker its life, not ours."""
-        if isinstance(await guarded("worker", self._hear(message)), Failure):
-            self._worker.kill()
+    async def heard(self, worker: int, message: Envelope) -> None:
+        """A message from a worker. One that cannot be followed costs the worker its life, not ours."""
+        if isinstance(await guarded("worker", self._hear(worker, message)), Failure):
+            self._workers.kill(worker)
 
     async def worker_changed(self, status: WorkerStatus) -> None:
-        """The worker's process is in another state."""
+        """A worker's process is in another state."""
         await guarded("worker", self._note_worker(status))
 
     async def beat(self) -> None:
@@ -242,6 +253,12 @@ class Bridge:
                 return _Answer(self._transport)
             case messages.SetTransport():
                 return _Answer(self._set_transport(message, caller, request))
+            case messages.LoadEngine():
+                self._jobs.load(request.worker)
+                return _Answer(messages.Workers(workers=list(self._workers.statuses)))
+            case messages.UnloadEngine():
+                self._jobs.unload(request.worker)
+                return _Answer(messages.Workers(workers=list(self._workers.statuses)))
             case messages.StopEngine():
                 self.stopping.set()
                 return _Answer(messages.Done())
@@ -265,7 +282,8 @@ class Bridge:
             session=self.session,
             version=self._version,
             model=self._model,
-            worker=self._worker.status,
+            worker=foremost(self._workers.statuses),
+            workers=list(self._workers.statuses),
             jobs=self._jobs.active(),
             scenes=len(self._store.revisions()),
             uptime_s=round(self._clock() - self._started_s, 3),
@@ -528,12 +546,13 @@ class Bridge:
 
     async def _tell_alive(self) -> None:
         uptime_s = round(self._clock() - self._started_s, 3)
-        beat = messages.Heartbeat(session=self.session, uptime_s=uptime_s, worker=self._worker.status.state)
+        worker = foremost(self._workers.statuses).state
+        beat = messages.Heartbeat(session=self.session, uptime_s=uptime_s, worker=worker)
         self._announce("engine", "event.heartbeat", beat, "")
         await self._keep_receipts()
 
-    async def _hear(self, message: Envelope) -> None:
-        self._jobs.heard(message)
+    async def _hear(self, worker: int, message: Envelope) -> None:
+        self._jobs.heard(worker, message)
 
     async def _note_worker(self, status: WorkerStatus) -> None:
         self._jobs.worker_changed(status)

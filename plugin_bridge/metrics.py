@@ -10,7 +10,7 @@ import os
 import time
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -21,7 +21,16 @@ from scene_schema.messages import ERROR, REQUESTS
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 LATENCY_S: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
-WORKER_STATES: Final = ("starting", "loading", "ready", "rendering", "lost", "failed", "stopped")
+WORKER_STATES: Final = (
+    "starting",
+    "loading",
+    "ready",
+    "rendering",
+    "unloaded",
+    "lost",
+    "failed",
+    "stopped",
+)
 
 Labels = tuple[str, ...]
 
@@ -162,10 +171,8 @@ class Metrics:
         return "\n".join(lines) + "\n"
 
     def _gauges(self, status: Mapping[str, Any]) -> Iterable[Gauge]:
-        worker = status["worker"]
         jobs = [job["state"] for job in status["jobs"]]
         active: dict[str, float] = {state: jobs.count(state) for state in NEXT if state not in FINAL}
-        states = {state: int(state == worker["state"]) for state in WORKER_STATES}
         followers = {door: count() for door, count in sorted(self.followers.items())}
         connections = {door: count() for door, count in sorted(self.connections.items())}
         build = (status["version"], status["model"]["name"])
@@ -173,13 +180,25 @@ class Metrics:
         yield _gauge("stemscape_uptime_seconds", "Since the start.", status["uptime_s"])
         yield _gauge("stemscape_scenes", "Scenes kept.", status["scenes"])
         yield _gauges("stemscape_jobs", "Render jobs that have not ended.", "state", active)
-        yield _gauges("stemscape_worker_state", "1 for the state that it is in.", "state", states)
-        yield _gauge("stemscape_worker_restarts", "Workers started anew.", worker["restarts"])
+        yield from _of_workers(status["workers"])
         yield _gauges("stemscape_followers", "Who listens to events.", "door", followers)
         yield _gauges("stemscape_connections", "Connections that are open.", "door", connections)
         memory = resident_bytes()
         if memory is not None:
             yield _gauge("process_resident_memory_bytes", "Memory of the bridge.", memory)
+
+
+def _of_workers(workers: Sequence[Mapping[str, Any]]) -> Iterable[Gauge]:
+    """State and restarts of each, by its number."""
+    labels = ("worker", "state")
+    states: list[tuple[Labels, float]] = [
+        ((str(one["number"]), state), int(state == one["state"]))
+        for one in workers
+        for state in WORKER_STATES
+    ]
+    restarts = {str(one["number"]): one["restarts"] for one in workers}
+    yield Gauge("stemscape_worker_state", "1 for the state that it is in.", labels, states)
+    yield _gauges("stemscape_worker_restarts", "Processes started anew.", "worker", restarts)
 
 
 def _gauge(name: str, text: str, value: float) -> Gauge:
