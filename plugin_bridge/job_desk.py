@@ -59,6 +59,7 @@ from scene_schema.rendering import RenderJob, RenderRequest, Take
 log = logging.getLogger("stemscape.bridge")
 
 FINISHED_KEPT: Final = 1000  # for clients that missed a job's last event; hours of work at any pace
+LOADED: Final = ("ready", "rendering")  # states of a worker that has its model
 POSITIONS_TOLD: Final = 32  # a full scene's worth; jobs further behind are told when they come nearer
 
 Announce = Callable[[str, str, BaseModel, str], None]
@@ -419,10 +420,10 @@ class JobDesk:
         """What waits for a worker's model goes to one that got ready, or free, before."""
         states = {one.number: one.state for one in self._workers.statuses}
         for number, running in list(self._queue.running.items()):
-            if running.sent or states[number] in ("ready", "rendering"):
+            if running.sent or states[number] in LOADED:
                 continue
-            ready = [one for one in self._idle() if states[one] == "ready"]
-            other = self._placement.choose(running.job.scene, running.job.layer, ready)
+            loaded = [one for one in self._idle() if states[one] in LOADED]
+            other = self._placement.choose(running.job.scene, running.job.layer, loaded)
             if other is None:
                 return
             self._queue.hand_over(number, other)
