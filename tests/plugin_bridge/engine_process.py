@@ -42,9 +42,9 @@ def wait_for(what: Callable[[], Any], within_s: float = WAIT_S) -> Any:
 class EngineProcess:
     """Started at once; `with` ends it however the test ended."""
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, *options: str) -> None:
         self.process = subprocess.Popen(
-            command(data_dir, "--port", "0", "--json", "--no-announce"),
+            command(data_dir, "--port", "0", "--json", "--no-announce", *options),
             stdout=subprocess.PIPE,
             env=environment(),
             cwd=ROOT,
