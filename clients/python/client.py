@@ -502,7 +502,8 @@ class AsyncClient:
         return _expect(reply, Accepted)
 
     async def wait_ready(self, timeout_s: float = 120.0) -> Status:
-        """Returns when the engine's worker has loaded its model. Raises `EngineLost` where it cannot."""
+        """Returns when a worker of the engine has loaded its model, or was unloaded and would with the next
+        render. Raises `EngineLost` where none can."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout_s
         while True:
