@@ -15,7 +15,7 @@ from typing import Any, Final
 from engine.log_lines import FORMS
 from plugin_bridge import curve_keys, log_keeping
 from plugin_bridge.bridge import Addresses
-from plugin_bridge.config import REQUEST_PORT, BridgeConfig, default_data_dir
+from plugin_bridge.config import AUTO, REQUEST_PORT, BridgeConfig, default_data_dir
 from plugin_bridge.serving import serve
 from scene_schema.errors import Finding, Refused, shown
 
@@ -59,6 +59,8 @@ def config_from(options: argparse.Namespace) -> BridgeConfig:
     for name in SETTABLE:
         if (value := getattr(options, name)) is not None:
             given[name] = value
+    if options.idle_unload is not None:
+        given["idle_unload_s"] = 60.0 * options.idle_unload
     osc_port = _port(options.osc_port, ports[4], options.private)
     return BridgeConfig(
         host=options.host,
@@ -77,6 +79,10 @@ def config_from(options: argparse.Namespace) -> BridgeConfig:
         udp_anywhere=options.udp_anywhere,
         announce=options.announce and not options.private,
         private=options.private,
+        devices=tuple(options.device.split(",")),
+        workers=options.workers,
+        warm_up=options.warm_up,
+        keep_warm_s=options.keep_warm,
         **given,
     )
 
@@ -149,7 +155,25 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
         default=True,
         help="tell by mDNS where the doors are",
     )
-    parser.add_argument("--threads", type=int, help="that the worker may use (default: one a core)")
+    parser.add_argument(
+        "--device",
+        default=AUTO,
+        metavar="DEVICE,…",
+        help="cpu, cuda or cuda:N, one for each worker (default: the one that suits the model)",
+    )
+    parser.add_argument("--workers", type=int, help="that render at the same time (default: one a device)")
+    parser.add_argument("--threads", type=int, help="that all workers share on a CPU (default: one a core)")
+    parser.add_argument(
+        "--warm-up",
+        action=argparse.BooleanOptionalAction,
+        help="workers render something short before they are ready (default: on a GPU)",
+    )
+    parser.add_argument(
+        "--keep-warm", type=float, metavar="SECONDS", help="keep an idle GPU's clock up by a nudge so often"
+    )
+    parser.add_argument(
+        "--idle-unload", type=float, metavar="MINUTES", help="free the memory of workers idle for so long"
+    )
     parser.add_argument(
         "--audio-budget", type=float, metavar="GIB", help="of disk for takes and deliveries (default: 20)"
     )

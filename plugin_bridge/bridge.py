@@ -31,7 +31,7 @@ from plugin_bridge.config import BridgeConfig
 from plugin_bridge.delivery_files import DeliveryFiles
 from plugin_bridge.drafts import WithDrafts
 from plugin_bridge.guard import guarded
-from plugin_bridge.job_desk import JobDesk, Worker
+from plugin_bridge.job_desk import JobDesk, Pool
 from plugin_bridge.job_story import JobStory
 from plugin_bridge.leases import Leases
 from plugin_bridge.length_desk import LengthDesk
@@ -39,6 +39,7 @@ from plugin_bridge.metrics import Metrics
 from plugin_bridge.origin_takes import check_origins
 from plugin_bridge.planner import Standing
 from plugin_bridge.scene_store import Kept, SceneStore, id_taken
+from plugin_bridge.worker_pool import foremost
 from scene_schema import messages
 from scene_schema.apart import kept_apart
 from scene_schema.capabilities import Capabilities
@@ -78,6 +79,8 @@ CONTROL: Final = frozenset(
         "jobs.cancel",
         "transport.get",
         "transport.set",
+        "engine.load",
+        "engine.unload",
         "engine.stop",
     }
 )
@@ -134,7 +137,7 @@ class Bridge:
         model: Capabilities,
         store: SceneStore,
         audio: AudioStore,
-        worker: Worker,
+        workers: Pool,
         access: Access,
         publish: Publish,
         addresses: Addresses,
@@ -148,7 +151,7 @@ class Bridge:
         self._model = model
         self._store = store
         self._audio = audio
-        self._worker = worker
+        self._workers = workers
         self.access = access
         self._publish = publish
         self._addresses = addresses
@@ -168,9 +171,9 @@ class Bridge:
             model, store, audio, self._files, self._disk, self._reading_takes, f"Stemscape {self._version}"
         )
         self._jobs = JobDesk(
-            config, model, store, audio, worker, self._announce, clock, when_kept=self._budget.grew
+            config, model, store, audio, workers, self._announce, clock, when_kept=self._budget.grew
         )
-        self._lengths = LengthDesk(model, worker.send, config.length_wait_s)
+        self._lengths = LengthDesk(model, self._ask_a_worker, config.length_wait_s)
         self._jobs.when_stopping = self._story.stopping
         self._accepted: OrderedDict[str, tuple[Strict, asyncio.Future[Accepted]]] = OrderedDict()
         self._leases = Leases(config.lease_s)
@@ -219,14 +222,14 @@ class Bridge:
         self._leases.disconnected(client, self._clock())
         self._watch_leases()
 
-    async def heard(self, message: Envelope) -> None:
-        """A message from the worker. One that cannot be followed costs the worker its life, not ours."""
+    async def heard(self, worker: int, message: Envelope) -> None:
+        """A message from a worker. One that cannot be followed costs the worker its life, not ours."""
         with about(**self._story.about(message.content.get("job"))):
-            if isinstance(await guarded("worker", self._hear(message)), Failure):
-                self._worker.kill()
+            if isinstance(await guarded("worker", self._hear(worker, message)), Failure):
+                self._workers.kill(worker)
 
     async def worker_changed(self, status: WorkerStatus) -> None:
-        """The worker's process is in another state."""
+        """A worker's process is in another state."""
         await guarded("worker", self._note_worker(status))
 
     async def beat(self) -> None:
@@ -297,6 +300,12 @@ class Bridge:
                 return _Answer(self._transport)
             case messages.SetTransport():
                 return _Answer(self._set_transport(message, caller, request))
+            case messages.LoadEngine():
+                self._jobs.load(request.worker)
+                return _Answer(messages.Workers(workers=list(self._workers.statuses)))
+            case messages.UnloadEngine():
+                self._jobs.unload(request.worker)
+                return _Answer(messages.Workers(workers=list(self._workers.statuses)))
             case messages.StopEngine():
                 self.stopping.set()
                 return _Answer(messages.Done())
@@ -347,12 +356,13 @@ class Bridge:
             session=self.session,
             version=self._version,
             model=self._model,
-            worker=self._worker.status,
+            worker=foremost(self._workers.statuses),
+            workers=list(self._workers.statuses),
             jobs=self._jobs.active(),
             scenes=len(self._store.revisions()),
             uptime_s=round(self._clock() - self._started_s, 3),
             store=self._budget.status,
-            measured=self._metrics.measured(self._worker.status.pid),
+            measured=self._metrics.measured([one.pid for one in self._workers.statuses if one.pid]),
         )
 
     def _scene_reply(self, kept: Kept) -> messages.SceneReply:
@@ -679,16 +689,28 @@ class Bridge:
 
     async def _tell_alive(self) -> None:
         uptime_s = round(self._clock() - self._started_s, 3)
-        beat = messages.Heartbeat(session=self.session, uptime_s=uptime_s, worker=self._worker.status.state)
+        worker = foremost(self._workers.statuses).state
+        beat = messages.Heartbeat(session=self.session, uptime_s=uptime_s, worker=worker)
         self._announce("engine", "event.heartbeat", beat, "")
         await self._keep_receipts()
 
-    async def _hear(self, message: Envelope) -> None:
+    async def _hear(self, worker: int, message: Envelope) -> None:
         self._story.worker_said(message)
         if message.type == "length":
             self._lengths.heard(messages.ExpectedLength.model_validate(message.content))
         else:
-            self._jobs.heard(message)
+            self._jobs.heard(worker, message)
+
+    def _ask_a_worker(self, question: Envelope) -> None:
+        """Of one that has its model loaded, an idle one first; where none has, one is loaded meanwhile."""
+        states = {one.number: one.state for one in self._workers.statuses}
+        for wanted in ("ready", "rendering"):
+            for number, state in states.items():
+                if state == wanted:
+                    self._workers.send(number, question)
+                    return
+        if "unloaded" in states.values() and not {"starting", "loading"} & set(states.values()):
+            self._workers.load(next(number for number, state in states.items() if state == "unloaded"))
 
     async def _note_worker(self, status: WorkerStatus) -> None:
         self._jobs.worker_changed(status)

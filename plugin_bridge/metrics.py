@@ -10,7 +10,7 @@ import os
 import time
 from bisect import bisect_left
 from collections import defaultdict, deque
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple, get_args
 
@@ -26,7 +26,16 @@ LATENCY_S: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2
 STEM_S: Final = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 60.0, 120.0, 300.0, 600.0)
 RECENT: Final = 512  # that percentiles for people are taken from
 CHANGES: Final = frozenset(kind for kind, reply in REPLIES.items() if reply is Accepted)
-WORKER_STATES: Final = ("starting", "loading", "ready", "rendering", "lost", "failed", "stopped")
+WORKER_STATES: Final = (
+    "starting",
+    "loading",
+    "ready",
+    "rendering",
+    "unloaded",
+    "lost",
+    "failed",
+    "stopped",
+)
 
 Labels = tuple[str, ...]
 
@@ -193,8 +202,9 @@ class Metrics:
             self.renders_refused.add(kind)
         return found
 
-    def measured(self, worker_pid: int | None) -> Measured:
+    def measured(self, worker_pids: Sequence[int]) -> Measured:
         """What people want to know of it."""
+        of_workers = [used for pid in worker_pids if (used := resident_bytes(pid)) is not None]
         return Measured(
             jobs_ended=self.jobs_ended.by_label(),
             takes=self.takes.by_label(),
@@ -204,7 +214,7 @@ class Metrics:
             cancel_free=self.cancel.percentiles(),
             step=self.step.percentiles(),
             bridge_bytes=resident_bytes(),
-            worker_bytes=None if worker_pid is None else resident_bytes(worker_pid),
+            worker_bytes=sum(of_workers) if of_workers else None,
         )
 
     def page(self, status: Mapping[str, Any]) -> str:
@@ -237,12 +247,10 @@ class Metrics:
         return "\n".join(lines) + "\n"
 
     def _gauges(self, status: Mapping[str, Any]) -> Iterable[Gauge]:
-        worker = status["worker"]
         jobs = [job["state"] for job in status["jobs"]]
         active: dict[str, float] = {state: jobs.count(state) for state in NEXT if state not in FINAL}
         queued = [job["priority"] for job in status["jobs"] if job["state"] == "queued"]
         waiting: dict[str, float] = {priority: queued.count(priority) for priority in get_args(Priority)}
-        states = {state: int(state == worker["state"]) for state in WORKER_STATES}
         followers = {door: count() for door, count in sorted(self.followers.items())}
         connections = {door: count() for door, count in sorted(self.connections.items())}
         build = (status["version"], status["model"]["name"])
@@ -251,8 +259,7 @@ class Metrics:
         yield _gauge("stemscape_scenes", "Scenes kept.", status["scenes"])
         yield _gauges("stemscape_jobs", "Render jobs that have not ended.", "state", active)
         yield _gauges("stemscape_jobs_waiting", "Render jobs that wait for their turn.", "priority", waiting)
-        yield _gauges("stemscape_worker_state", "1 for the state that it is in.", "state", states)
-        yield _gauge("stemscape_worker_restarts", "Workers started anew.", worker["restarts"])
+        yield from _of_workers(status["workers"])
         yield _gauges("stemscape_followers", "Who listens to events.", "door", followers)
         yield _gauges("stemscape_connections", "Connections that are open.", "door", connections)
         if store := status.get("store"):
@@ -263,9 +270,6 @@ class Metrics:
         memory = resident_bytes()
         if memory is not None:
             yield _gauge("process_resident_memory_bytes", "Memory of the bridge.", memory)
-        of_worker = resident_bytes(worker["pid"]) if worker.get("pid") else None
-        if of_worker is not None:
-            yield _gauge("stemscape_worker_resident_memory_bytes", "Memory of the worker.", of_worker)
         if self.sounds is not None:
             yield from self._sound_gauges(self.sounds())
 
@@ -273,6 +277,22 @@ class Metrics:
         yield _gauge("stemscape_sounds_memory_bytes", "Sounds kept ready in memory.", sounds.memory_bytes)
         read: dict[str, float] = {"memory": sounds.hits, "disk": sounds.misses}
         yield _gauges("stemscape_sounds_read", "Sounds read since the start.", "from", read)
+
+
+def _of_workers(workers: Sequence[Mapping[str, Any]]) -> Iterable[Gauge]:
+    """State and restarts of each, by its number."""
+    labels = ("worker", "state")
+    states: list[tuple[Labels, float]] = [
+        ((str(one["number"]), state), int(state == one["state"]))
+        for one in workers
+        for state in WORKER_STATES
+    ]
+    restarts = {str(one["number"]): one["restarts"] for one in workers}
+    yield Gauge("stemscape_worker_state", "1 for the state that it is in.", labels, states)
+    yield _gauges("stemscape_worker_restarts", "Processes started anew.", "worker", restarts)
+    pids = {str(one["number"]): one["pid"] for one in workers if one["pid"] is not None}
+    memory = {number: float(used) for number, pid in pids.items() if (used := resident_bytes(pid))}
+    yield _gauges("stemscape_worker_resident_memory_bytes", "Memory of the workers.", "worker", memory)
 
 
 def _gauge(name: str, text: str, value: float) -> Gauge:

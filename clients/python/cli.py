@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from importlib import metadata
@@ -33,7 +33,7 @@ from scene_schema.documents import scene_from_yaml, scene_to_yaml
 from scene_schema.edits import EditLayer, apply
 from scene_schema.errors import Finding, Refused
 from scene_schema.limits import BARS, RATE_HZ, TARGET_LUFS
-from scene_schema.messages import Accepted, DraftReady, Measured, Status
+from scene_schema.messages import Accepted, DraftReady, Measured, Status, WorkerStatus
 from scene_schema.scene import Scene
 
 _STARTED_S: Final = time.perf_counter()  # a person's wait begins here, not after the imports
@@ -70,6 +70,9 @@ app.add_typer(models, name="models")
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, errors included.")]
 Address = Annotated[
     str | None, typer.Option(help=f"The engine to ask; left out, the one at {DEFAULT_ADDRESS}.")
+]
+WorkerNumber = Annotated[
+    int | None, typer.Option("--worker", help="Its number, as `stemscape status` shows; left out, all.")
 ]
 PrivateModel = Annotated[
     str | None, typer.Option("--model", help="Start a private engine with this model for this command.")
@@ -156,6 +159,29 @@ def serve(
         float | None,
         typer.Option(help="Silence after which jobs of clients that asked for that end; left out, 15."),
     ] = None,
+    device: Annotated[
+        str | None,
+        typer.Option(help="cpu, cuda or cuda:N, one for each worker, such as cuda:0,cuda:1."),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="That render at the same time; left out, one a device.")
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option(help="That all workers share on a CPU; left out, one a core.")
+    ] = None,
+    warm_up: Annotated[
+        bool | None,
+        typer.Option(
+            "--warm-up/--no-warm-up",
+            help="Workers render something short before they are ready; left out, on a GPU.",
+        ),
+    ] = None,
+    keep_warm: Annotated[
+        float | None, typer.Option(help="Keep an idle GPU's clock up by a nudge every so many seconds.")
+    ] = None,
+    idle_unload: Annotated[
+        float | None, typer.Option(help="Free the memory of workers that were idle for so many minutes.")
+    ] = None,
     udp_anywhere: Annotated[bool, typer.Option("--udp-anywhere", help="OSC over UDP off loopback.")] = False,
     announce: Annotated[bool, typer.Option(help="Tell by mDNS where the doors are.")] = True,
     log: Annotated[str | None, typer.Option(help="Lines of the log: text, or json for programs.")] = None,
@@ -185,12 +211,19 @@ def serve(
         "--log": log,
         "--log-file": log_file,
         "--log-level": log_level,
+        "--device": device,
+        "--workers": workers,
+        "--threads": threads,
+        "--keep-warm": keep_warm,
+        "--idle-unload": idle_unload,
     }
     for option, value in given.items():
         command += [] if value is None else [option, str(value)]
     for option, values in {"--project": project, "--origin": origin}.items():
         for one in values or ():
             command += [option, str(one)]
+    if warm_up is not None:
+        command += ["--warm-up" if warm_up else "--no-warm-up"]
     command += ["--udp-anywhere"] if udp_anywhere else []
     command += [] if announce else ["--no-announce"]
     command += ["--json"] if as_json else []
@@ -239,12 +272,13 @@ def status(address: Address = None, as_json: Json = False) -> None:
     with screen.errors(), _client(address) as client:
         now = client.status()
         screen.result(now.model_dump(mode="json"))
-        worker = now.worker.state + (f" ({now.worker.detail})" if now.worker.detail else "")
         screen.table(
             "",
             ["engine", "model", "worker", "scenes", "up"],
-            [[now.version, now.model.title, worker, str(now.scenes), f"{now.uptime_s:.0f} s"]],
+            [[now.version, now.model.title, _said(now.worker), str(now.scenes), f"{now.uptime_s:.0f} s"]],
         )
+        if len(now.workers) > 1:
+            _show_workers(now.workers, screen)
         if now.measured is not None:
             screen.table("measured", ["what", "half", "99 of 100", "longest", "of"], _timings(now.measured))
             screen.say(*_counts(now))
@@ -289,6 +323,37 @@ def _counts(now: Status) -> list[str]:
         "audio": kept,
     }
     return [f"{name}: {line}" for name, line in lines.items() if line]
+
+
+@app.command()
+def load(worker: WorkerNumber = None, address: Address = None, as_json: Json = False) -> None:
+    """Start workers that were unloaded, ahead of the render that would."""
+    screen = Screen(as_json)
+    with screen.errors(), Client(address or DEFAULT_ADDRESS) as client:
+        workers = client.load(worker)
+        screen.result({"workers": [one.model_dump(mode="json") for one in workers]})
+        _show_workers(workers, screen)
+        screen.next("stemscape status")
+
+
+@app.command()
+def unload(worker: WorkerNumber = None, address: Address = None, as_json: Json = False) -> None:
+    """Free the memory of idle workers; the next render loads what it needs."""
+    screen = Screen(as_json)
+    with screen.errors(), Client(address or DEFAULT_ADDRESS) as client:
+        workers = client.unload(worker)
+        screen.result({"workers": [one.model_dump(mode="json") for one in workers]})
+        _show_workers(workers, screen)
+        screen.next("stemscape load" if worker is None else f"stemscape load --worker {worker}")
+
+
+def _said(worker: WorkerStatus) -> str:
+    return worker.state + (f" ({worker.detail})" if worker.detail else "")
+
+
+def _show_workers(workers: Sequence[WorkerStatus], screen: Screen) -> None:
+    rows = [[str(one.number), one.device, _said(one), str(one.restarts)] for one in workers]
+    screen.table("workers", ["worker", "device", "state", "restarts"], rows)
 
 
 @app.command()

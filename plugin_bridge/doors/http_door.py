@@ -46,7 +46,7 @@ WEBSOCKET: Final = "websocket"
 
 _schema_text = cache(json_schema.text)
 
-RUNNING: Final = ("ready", "rendering")
+RUNNING: Final = ("ready", "rendering", "unloaded")
 HEADER_CHARS: Final = 256  # as the envelope's
 
 PAGE: Final = """<!doctype html>

@@ -67,7 +67,7 @@ def test_one_search_finds_a_render_in_both_processes(tmp_path: Path) -> None:
     for one in story:
         assert one["request"] == "message-1"
         assert one.get("job", job) == job
-    assert any(one["message"].startswith("the worker is ready") for one in lines)
+    assert any(one["message"].startswith("worker 0 is ready") for one in lines)
     assert lines_of(tmp_path / "engine.log") == lines
 
 
@@ -98,7 +98,7 @@ def test_a_worker_that_crashes_is_part_of_the_story(tmp_path: Path) -> None:
     story = about(lines_of(stderr), "message-3")
     words = [one["message"] for one in story]
     assert "Fatal Python error: Segmentation fault" in words
-    lost = next(one for one in story if one["message"].startswith("the worker was ended by SIGSEGV"))
+    lost = next(one for one in story if one["message"].startswith("worker 0 was ended by SIGSEGV"))
     assert (lost["worker_pid"], lost["job"]) == (worker, job)
     assert words.index("Fatal Python error: Segmentation fault") < words.index(lost["message"])
     assert words.count("job started") == 2

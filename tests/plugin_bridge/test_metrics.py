@@ -15,7 +15,10 @@ from scene_schema.messages import Percentiles
 STATUS = {
     "version": "1",
     "model": {"name": 'a "model"\n\\'},
-    "worker": {"state": "ready", "restarts": 2, "pid": os.getpid()},
+    "workers": [
+        {"number": 0, "state": "ready", "restarts": 2, "pid": os.getpid()},
+        {"number": 1, "state": "unloaded", "restarts": 0, "pid": None},
+    ],
     "store": {"audio_bytes": 7, "budget_bytes": 9, "takes": 2, "pruned": 1},
     "jobs": [
         {"state": "queued", "priority": "batch"},
@@ -79,9 +82,10 @@ def test_the_page_is_well_formed() -> None:
         'stemscape_jobs{state="delivering"} 0',
         'stemscape_jobs_waiting{priority="batch"} 2',
         'stemscape_jobs_waiting{priority="interactive"} 0',
-        'stemscape_worker_state{state="ready"} 1',
-        'stemscape_worker_state{state="lost"} 0',
-        "stemscape_worker_restarts 2",
+        'stemscape_worker_state{worker="0",state="ready"} 1',
+        'stemscape_worker_state{worker="0",state="lost"} 0',
+        'stemscape_worker_state{worker="1",state="unloaded"} 1',
+        'stemscape_worker_restarts{worker="0"} 2',
         'stemscape_followers{door="websocket"} 4',
         "stemscape_uptime_seconds 1.5",
         "stemscape_drafts_total 1",
