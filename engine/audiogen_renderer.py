@@ -12,6 +12,7 @@ from torch import Tensor
 
 from engine.audio import STEM_CEILING_DB, Samples, gain_of, peak_db
 from engine.checkpoint import Checkpoint, Variant
+from engine.device import pick_device
 from engine.from_take import begun, edged, joined, noise_seed
 from engine.guidance import EVERYWHERE, GuidedRange, guided
 from engine.kept_latents import Start, fitted, in_a_circle, part_way, part_way_sigmas, straight
@@ -68,7 +69,7 @@ class AudioGenRenderer:
         where: GuidedRange = EVERYWHERE,
     ) -> None:
         self.capabilities = found.capabilities
-        self.device = network.device.type
+        self.device = str(network.device)
         self._model = model
         self._text = text
         self._prompts = prompts
@@ -79,26 +80,27 @@ class AudioGenRenderer:
         self._where = where
 
     @classmethod
-    def load(cls, found: Checkpoint, *, threads: int) -> AudioGenRenderer:
+    def load(cls, found: Checkpoint, *, threads: int, device: str = "auto") -> AudioGenRenderer:
         """Reads the weights. Raises `Refused` (`model_failed`) where they are not the right ones.
 
-        `threads` on a CPU; 0 leaves torch's own choice. The denoiser multiplies in the fastest type of this
+        `threads` on a CPU; 0 leaves torch's own choice. `device` as `pick_device` takes it; "auto" is a GPU
+        where there is one. The denoiser multiplies in the fastest type of this
         machine that rounds no weights, or as the model's variant says; all else is float32.
         """
         if threads:
             torch.set_num_threads(threads)
-        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        place = pick_device(device)
         rounded, where = VARIANTS[found.variant]
-        native = device.type == "cuda" or fastest_precision() is torch.bfloat16
+        native = place.type == "cuda" or fastest_precision() is torch.bfloat16
         precision: Precision = rounded or ("bfloat16" if native else "float32")
         model = open_published(found.folder)
-        free_bytes = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else None
+        free_bytes = torch.cuda.mem_get_info(place)[0] if place.type == "cuda" else None
         check_before_loading(model, precision, gpu_free_bytes=free_bytes)
         max_tokens = model.generator_config["tokenizer_max_length"]
         text = TextReader.load(model.text_encoder, max_tokens=max_tokens).to(device)
         try:
-            prompts, network = _generator(model, text.text_dim, precision, device)
-            codec = _codec(model, device)
+            prompts, network = _generator(model, text.text_dim, precision, place)
+            codec = _codec(model, place)
             _check_fit(prompts.config, codec)
         except (WeightsError, ValueError) as error:
             raise Refused(

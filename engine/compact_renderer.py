@@ -13,6 +13,7 @@ from torch import Tensor
 from engine import checkpoint
 from engine.audio import STEM_CEILING_DB, Samples, gain_of, loudest_db, peak_db
 from engine.checkpoint import Checkpoint
+from engine.device import pick_device
 from engine.frame_features import FrameFeatures, frame_features
 from engine.from_take import begun, edged, joined, noise_seed
 from engine.harmony import timed_chords
@@ -43,7 +44,8 @@ class CompactRenderer:
 
     def __init__(self, found: Checkpoint, model: CompactModel) -> None:
         self.capabilities = found.capabilities
-        self.device = "cpu"
+        self._place = next(model.generator.parameters()).device
+        self.device = str(self._place)
         self.usual_phoneme_s: float = found.config["usual_phoneme_s"]
         self._lexicon: dict[str, list[int]] = found.config["lexicon"]
         self._vocabulary = Vocabulary(found.config["vocabulary"].split())
@@ -51,11 +53,13 @@ class CompactRenderer:
         self._precision = next(model.generator.backbone.parameters()).dtype
 
     @classmethod
-    def load(cls, found: Checkpoint, *, threads: int) -> CompactRenderer:
+    def load(cls, found: Checkpoint, *, threads: int, device: str = "auto") -> CompactRenderer:
         """Reads and checks the weights. Raises `Refused` (`model_failed`) where they are not the right ones.
 
-        `threads` on a CPU; 0 leaves torch's own choice.
+        `threads` on a CPU; 0 leaves torch's own choice. `device` as `pick_device` takes it; "auto" is the
+        CPU, for which this model was made.
         """
+        place = pick_device(device, otherwise="cpu")
         if threads:
             torch.set_num_threads(threads)
         checkpoint.verify(found)
@@ -66,7 +70,9 @@ class CompactRenderer:
             load_weights(model, found.weights, dtype=torch.float32)
         except WeightsError as error:
             raise Refused("model_failed", str(error), remedy="Install the package again.") from error
-        model.generator.backbone.to(fastest_precision())
+        model.generator.backbone.to(torch.bfloat16 if place.type == "cuda" else fastest_precision())
+        for part in (model.generator, model.encoder, model.turn, model.codec):
+            part.to(place)  # what turns words into phonemes is small, and stays where words are
         return cls(found, model.eval())
 
     @torch.inference_mode()
@@ -125,29 +131,31 @@ class CompactRenderer:
                 frame_samples=config.vocos.samples_per_frame,
                 plain_db=gain_to(samples, config.rate_hz, level_db),
             )
-        kept = latent[0].numpy().astype(np.float16)  # (C, T)
+        kept = latent[0].cpu().numpy().astype(np.float16)  # (C, T)
         yield Sound(stem, config.rate_hz, kept)
 
     def _noise(self, generator: torch.Generator, frames: int) -> Tensor:
-        return torch.randn((1, self._model.config.dit.latent_dim, frames), generator=generator)  # (1, C, T)
+        # drawn on the CPU, so that a seed means the same noise on every device
+        shape = (1, self._model.config.dit.latent_dim, frames)
+        return torch.randn(shape, generator=generator).to(self._place)  # (1, C, T)
 
     def _decoded(self, latent: Tensor, noise: torch.Generator, request: RenderRequest) -> Samples:
         """Latents (1, C, T) as samples (S,) of the clip's length."""
         rate_hz = self._model.config.rate_hz
         length = round(request.duration_s * rate_hz)
         if not request.loop:
-            return np.asarray(self._model.decode(latent, noise)[0].numpy()[:length])
-        circle = decode_in_a_circle(self._model.codec, latent, noise)[0].numpy()[:, None]
+            return np.asarray(self._model.decode(latent, noise)[0].cpu().numpy()[:length])
+        circle = decode_in_a_circle(self._model.codec, latent, noise)[0].cpu().numpy()[:, None]
         return shortened(circle, length, rate_hz)[:, 0]
 
     def _latent_of(self, old: Old) -> Tensor:
         """The latent (1, C, T) of a take: as it was kept, or read out of the sound."""
         if old.latent is not None:
-            return torch.from_numpy(old.latent.astype(np.float32))[None]
+            return torch.from_numpy(old.latent.astype(np.float32))[None].to(self._place)
         frame = self._model.config.vocos.samples_per_frame
         mono = torch.from_numpy(old.samples.mean(axis=1))
         missing = -len(mono) % frame
-        return self._model.encode(torch.nn.functional.pad(mono, (0, missing))[None])
+        return self._model.encode(torch.nn.functional.pad(mono, (0, missing))[None].to(self._place))
 
     def pronounce(self, word: str) -> list[int]:
         """Phoneme numbers of one word: as the training voices say it, or else as its letters suggest."""
@@ -180,12 +188,13 @@ class CompactRenderer:
         if wrapped:  # at a clip's ends the encoder of frames hears that it ends
             phonemes = np.concatenate([phonemes[-slots:], phonemes, phonemes[:slots]])
             numbers = np.concatenate([numbers[-wrapped:], numbers, numbers[:wrapped]])
+        view = config.views.index("speech" if request.view == "asr" else request.view)
         given: Conditioning = self._model.generator.condition(
-            torch.from_numpy(ids)[None],
-            torch.ones((1, len(ids)), dtype=torch.bool),
-            torch.tensor([config.views.index("speech" if request.view == "asr" else request.view)]),
-            torch.from_numpy(phonemes)[None],
-            torch.from_numpy(numbers)[None],
+            torch.from_numpy(ids)[None].to(self._place),
+            torch.ones((1, len(ids)), dtype=torch.bool, device=self._place),
+            torch.tensor([view], device=self._place),
+            torch.from_numpy(phonemes)[None].to(self._place),
+            torch.from_numpy(numbers)[None].to(self._place),
         )
         return given.during(slice(wrapped, wrapped + len(features.numbers)))
 

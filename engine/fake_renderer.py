@@ -38,12 +38,15 @@ class FakeRenderer:
         return len(prompt.split()) / 4
 
     def render(self, request: RenderRequest, old: Old | None = None) -> Iterator[Progress | Sound]:
-        """`request.steps` steps of 5 ms; a caption that begins with "slow" takes ten times as long."""
+        """`request.steps` steps of 5 ms; a caption that begins with "slow" takes ten times as long. One that
+        begins with "broken" fails, as a fault of the engine does."""
         rate_hz = self.capabilities.rate_hz
         yield Progress("text", 1, 1)
         for step in range(request.steps):
             time.sleep(STEP_S * (10 if request.caption.startswith("slow") else 1))
             yield Progress("sampling", step + 1, request.steps)
+        if request.caption.startswith("broken"):
+            raise RuntimeError("this caption was asked to fail")
         length = round(request.duration_s * rate_hz)
         turns = pitch_hz(request) * np.arange(length) / rate_hz
         if request.loop:  # whole turns

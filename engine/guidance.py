@@ -48,7 +48,8 @@ def guided(
     """The guided velocity of n clips, for `sampling.sample`.
 
     Both branches of as many clips as `frames_at_once` allows go through the network as one batch; where even
-    that does not fit into memory, of half as many, and so on.
+    that does not fit into memory, of half as many, and so on, and of one clip at last one branch after the
+    other.
 
     Args:
         prompt: n items to sound like; then n to sound unlike, each under a prompt or empty. At guidance 1
@@ -59,24 +60,29 @@ def guided(
     """
     clips = prompt.items // 2
     most = frames_at_once
-    parts: dict[tuple[int, bool], Prompt] = {}  # of a batch that is split the same way at every step
+    apart = False  # whether the branches are asked one after the other
+    parts: dict[tuple[int, ...], Prompt] = {}  # of a batch that is split the same way at every step
 
-    def part(first: int, after: int, both: bool) -> Prompt:
-        if (first, both) not in parts:
-            items = list(range(first, after))
-            parts[first, both] = prompt.of(items + [clips + item for item in items] if both else items)
-        return parts[first, both]
+    def part(*items: int) -> Prompt:
+        if items not in parts:
+            parts[items] = prompt.of(list(items))
+        return parts[items]
 
     def batch(latent: Tensor, timestep: int, first: int, after: int, both: bool) -> Tensor:
         some = latent[first:after]  # (m, C, T)
+        items, others = range(first, after), range(clips + first, clips + after)
         if not both:
-            return network.velocity(some, timestep, part(first, after, both))  # (m, C, T)
-        pairs = network.velocity(some.repeat(2, 1, 1), timestep, part(first, after, both))  # (2·m, C, T)
-        like, unlike = pairs.chunk(2)  # 2 × (m, C, T)
+            return network.velocity(some, timestep, part(*items))  # (m, C, T)
+        if apart:
+            like = network.velocity(some, timestep, part(*items))  # (m, C, T)
+            unlike = network.velocity(some, timestep, part(*others))  # (m, C, T)
+        else:
+            pairs = network.velocity(some.repeat(2, 1, 1), timestep, part(*items, *others))  # (2·m, C, T)
+            like, unlike = pairs.chunk(2)  # 2 × (m, C, T)
         return guide(like, unlike, guidance)  # (m, C, T)
 
     def ask(latent: Tensor, sigma: Tensor) -> Tensor:
-        nonlocal most
+        nonlocal most, apart
         timestep = int(timestep_of(sigma))
         both = guidance != 1 and where.holds(float(sigma))
         frames = latent.shape[-1] * (2 if both else 1)  # of one clip
@@ -90,9 +96,12 @@ def guided(
             except RuntimeError as error:
                 if not is_out_of_memory(error):
                     raise
-                if size == 1:
+                if size == 1 and (apart or not both):
                     raise OutOfMemory(latent.shape[-1]) from error
-            most = frames * (size // 2)
+            if size == 1:
+                apart = True
+            else:
+                most = frames * (size // 2)
             parts.clear()
             network.release()
 

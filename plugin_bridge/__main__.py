@@ -9,19 +9,21 @@ import logging
 import os
 import sys
 from collections.abc import Mapping
-from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any, Final
 
-from plugin_bridge import curve_keys
+from engine.log_lines import FORMS
+from plugin_bridge import curve_keys, log_keeping
 from plugin_bridge.bridge import Addresses
-from plugin_bridge.config import REQUEST_PORT, BridgeConfig, default_data_dir
+from plugin_bridge.config import AUTO, REQUEST_PORT, BridgeConfig, default_data_dir
 from plugin_bridge.serving import serve
 from scene_schema.errors import Finding, Refused, shown
 
 CANNOT_START: Final = 2
-LOG_BYTES: Final = 4 * 2**20
+LOG_FILE: Final = "engine.log"  # in the data folder, unless --log-file names another
 SETTABLE: Final = ("quiet_s", "quiet_longest_s", "quiet_from_s", "waiting_jobs", "lease_s")
+
+log = logging.getLogger("stemscape.log")
 
 
 def main() -> None:
@@ -33,11 +35,16 @@ def main() -> None:
         if options.make_keys is not None:
             print(curve_keys.make_keys(options.keys or Path("keys"), options.make_keys))  # noqa: T201
             return
+        log_keeping.keep_on_stderr(options.log, options.log_level == "debug")
         config = config_from(options)
-        _keep_log(config.data_dir)
+        _make_folder(config.data_dir)
+        log_keeping.keep_in_file(options.log_file or config.data_dir / LOG_FILE, options.log)
         asyncio.run(serve(config, lambda session, at: _say_ready(session, at, config, options.json)))
     except Refused as refused:
-        print(f"stemscape: {refused}", file=sys.stderr)  # noqa: T201
+        if options.log == "json":
+            log.critical("the engine cannot start: %s", refused)
+        else:
+            print(f"stemscape: {refused}", file=sys.stderr)  # noqa: T201
         sys.exit(CANNOT_START)
 
 
@@ -52,6 +59,8 @@ def config_from(options: argparse.Namespace) -> BridgeConfig:
     for name in SETTABLE:
         if (value := getattr(options, name)) is not None:
             given[name] = value
+    if options.idle_unload is not None:
+        given["idle_unload_s"] = 60.0 * options.idle_unload
     osc_port = _port(options.osc_port, ports[4], options.private)
     return BridgeConfig(
         host=options.host,
@@ -70,6 +79,10 @@ def config_from(options: argparse.Namespace) -> BridgeConfig:
         udp_anywhere=options.udp_anywhere,
         announce=options.announce and not options.private,
         private=options.private,
+        devices=tuple(options.device.split(",")),
+        workers=options.workers,
+        warm_up=options.warm_up,
+        keep_warm_s=options.keep_warm,
         **given,
     )
 
@@ -142,7 +155,25 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
         default=True,
         help="tell by mDNS where the doors are",
     )
-    parser.add_argument("--threads", type=int, help="that the worker may use (default: one a core)")
+    parser.add_argument(
+        "--device",
+        default=AUTO,
+        metavar="DEVICE,…",
+        help="cpu, cuda or cuda:N, one for each worker (default: the one that suits the model)",
+    )
+    parser.add_argument("--workers", type=int, help="that render at the same time (default: one a device)")
+    parser.add_argument("--threads", type=int, help="that all workers share on a CPU (default: one a core)")
+    parser.add_argument(
+        "--warm-up",
+        action=argparse.BooleanOptionalAction,
+        help="workers render something short before they are ready (default: on a GPU)",
+    )
+    parser.add_argument(
+        "--keep-warm", type=float, metavar="SECONDS", help="keep an idle GPU's clock up by a nudge so often"
+    )
+    parser.add_argument(
+        "--idle-unload", type=float, metavar="MINUTES", help="free the memory of workers idle for so long"
+    )
     parser.add_argument(
         "--audio-budget", type=float, metavar="GIB", help="of disk for takes and deliveries (default: 20)"
     )
@@ -156,6 +187,15 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
         parser.add_argument(f"--{option}-s", type=float, metavar="SECONDS", help=help_text)
     parser.add_argument(
         "--waiting-jobs", type=int, metavar="NUMBER", help="of one client at a time (default: 256)"
+    )
+    parser.add_argument(
+        "--log", choices=FORMS, default="text", help="lines of the log: for people, or JSON objects"
+    )
+    parser.add_argument(
+        "--log-file", type=Path, metavar="FILE", help=f"instead of {LOG_FILE} in the data folder; kept short"
+    )
+    parser.add_argument(
+        "--log-level", choices=("info", "debug"), default="info", help="debug: every request and client too"
     )
     parser.add_argument("--private", action="store_true", help="end when standard input closes")
     parser.add_argument("--json", action="store_true", help="say where the engine is as one line of JSON")
@@ -183,22 +223,13 @@ def _say_ready(session: str, at: Addresses, config: BridgeConfig, as_json: bool)
     print(line, flush=True)  # noqa: T201
 
 
-def _keep_log(data_dir: Path) -> None:
-    """On standard error, and in a file beside the data for engines that nobody watches."""
+def _make_folder(data_dir: Path) -> None:
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
-        file = RotatingFileHandler(
-            data_dir / "engine.log", maxBytes=LOG_BYTES, backupCount=1, encoding="utf-8"
-        )
     except OSError as error:
         raise Refused(
             "internal", f"the data folder cannot be used: {error}", remedy="Choose another with --data-dir."
         ) from error
-    logging.basicConfig(
-        level=logging.INFO,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        handlers=[logging.StreamHandler(), file],
-    )
 
 
 if __name__ == "__main__":

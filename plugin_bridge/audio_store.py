@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, NamedTuple
 
 import numpy as np
 import soundfile
@@ -52,6 +52,14 @@ class Audio:
         return digest.hexdigest()
 
 
+class SoundCache(NamedTuple):
+    """Sounds that are ready in memory, and how often one was there when it was read."""
+
+    memory_bytes: int
+    hits: int
+    misses: int
+
+
 class AudioStore:
     """A folder of stems. Safe to use from several threads: files only ever appear whole.
 
@@ -68,6 +76,7 @@ class AudioStore:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.bytes_written = 0
+        self._hits = self._misses = 0
         self._warm: OrderedDict[str, tuple[_Stamp, Audio]] = OrderedDict()
         self._held: Counter[str] = Counter()
         self._condemned: set[str] = set()
@@ -86,7 +95,7 @@ class AudioStore:
             self._held[sha256] += 1
             self._condemned.discard(sha256)
         try:
-            self.read(sha256)
+            self._read(sha256)
         except DamagedAudio:
             try:
                 self._put(self.path(sha256), lambda file: _as_wav(file, audio))
@@ -157,13 +166,25 @@ class AudioStore:
 
     def read(self, sha256: str) -> Audio:
         """The audio, verified against its hash; not to be written into. Raises `DamagedAudio`."""
-        path = self.path(sha256)
+        warm = self._warm_audio(sha256)
+        with self._lock:
+            self._hits += warm is not None
+            self._misses += warm is None
+        return self._read(sha256) if warm is None else warm
+
+    def _warm_audio(self, sha256: str) -> Audio | None:
         with self._lock:
             stamp, warm = self._warm.get(sha256, (None, None))
-            if warm is not None and stamp == _stamp(path):
+            if warm is not None and stamp == _stamp(self.path(sha256)):
                 self._warm.move_to_end(sha256)
                 return warm
             self._warm.pop(sha256, None)
+            return None
+
+    def _read(self, sha256: str) -> Audio:
+        if warm := self._warm_audio(sha256):
+            return warm
+        path = self.path(sha256)
         try:
             samples, rate_hz = soundfile.read(path, dtype="float32", always_2d=True)
         except (OSError, soundfile.LibsndfileError) as error:
@@ -174,12 +195,20 @@ class AudioStore:
         self._keep_warm(sha256, audio)
         return audio
 
+    def cache(self) -> SoundCache:
+        """How it stands."""
+        with self._lock:
+            return SoundCache(self._warm_bytes(), self._hits, self._misses)
+
+    def _warm_bytes(self) -> int:
+        return sum(one.samples.nbytes for _, one in self._warm.values())
+
     def _keep_warm(self, sha256: str, audio: Audio) -> None:
         stamp = _stamp(self.path(sha256))
         with self._lock:
             if stamp is not None:
                 self._warm[sha256] = (stamp, audio)
-            while sum(one.samples.nbytes for _, one in self._warm.values()) > WARM_BYTES:
+            while self._warm_bytes() > WARM_BYTES:
                 self._warm.popitem(last=False)
 
     def _put(self, path: Path, write: Callable[[BinaryIO], object]) -> None:

@@ -20,6 +20,7 @@ from typing import Final
 
 from pydantic import BaseModel
 
+from engine.log_lines import about, fields
 from plugin_bridge import delivery, planner, undo
 from plugin_bridge.access import Access, Caller
 from plugin_bridge.archive_desk import ArchiveDesk, Arrived
@@ -30,12 +31,15 @@ from plugin_bridge.config import BridgeConfig
 from plugin_bridge.delivery_files import DeliveryFiles
 from plugin_bridge.drafts import WithDrafts
 from plugin_bridge.guard import guarded
-from plugin_bridge.job_desk import JobDesk, Worker
+from plugin_bridge.job_desk import JobDesk, Pool
+from plugin_bridge.job_story import JobStory
 from plugin_bridge.leases import Leases
 from plugin_bridge.length_desk import LengthDesk
+from plugin_bridge.metrics import Metrics
 from plugin_bridge.origin_takes import check_origins
 from plugin_bridge.planner import Standing
 from plugin_bridge.scene_store import Kept, SceneStore, id_taken
+from plugin_bridge.worker_pool import foremost
 from scene_schema import messages
 from scene_schema.apart import kept_apart
 from scene_schema.capabilities import Capabilities
@@ -75,6 +79,8 @@ CONTROL: Final = frozenset(
         "jobs.cancel",
         "transport.get",
         "transport.set",
+        "engine.load",
+        "engine.unload",
         "engine.stop",
     }
 )
@@ -131,12 +137,13 @@ class Bridge:
         model: Capabilities,
         store: SceneStore,
         audio: AudioStore,
-        worker: Worker,
+        workers: Pool,
         access: Access,
         publish: Publish,
         addresses: Addresses,
         stopping: asyncio.Event,
         clock: Callable[[], float] = time.monotonic,
+        metrics: Metrics | None = None,
     ) -> None:
         self.session = uuid.uuid4().hex
         self.stopping = stopping
@@ -144,13 +151,16 @@ class Bridge:
         self._model = model
         self._store = store
         self._audio = audio
-        self._worker = worker
+        self._workers = workers
         self.access = access
         self._publish = publish
         self._addresses = addresses
         self._clock = clock
         self._started_s = clock()
         self._version = version()
+        self._metrics = metrics or Metrics(clock)
+        self._metrics.sounds = audio.cache
+        self._story = JobStory(self._metrics, clock)
         self._disk = CommitGroup(store)
         self._files = DeliveryFiles(config.data_dir / DELIVERIES, store.receipts())
         self._reading: Counter[str] = Counter()  # takes that deliveries read at this moment
@@ -161,9 +171,10 @@ class Bridge:
             model, store, audio, self._files, self._disk, self._reading_takes, f"Stemscape {self._version}"
         )
         self._jobs = JobDesk(
-            config, model, store, audio, worker, self._announce, clock, when_kept=self._budget.grew
+            config, model, store, audio, workers, self._announce, clock, when_kept=self._budget.grew
         )
-        self._lengths = LengthDesk(model, worker.send, config.length_wait_s)
+        self._lengths = LengthDesk(model, self._ask_a_worker, config.length_wait_s)
+        self._jobs.when_stopping = self._story.stopping
         self._accepted: OrderedDict[str, tuple[Strict, asyncio.Future[Accepted]]] = OrderedDict()
         self._leases = Leases(config.lease_s)
         self._lease_timer: asyncio.TimerHandle | None = None
@@ -181,7 +192,10 @@ class Bridge:
         """
         caller = Caller(message.client) if caller is None else caller
         self.heard_of(caller.name)
-        answer = await guarded(message.id, self._answer(message, caller, control))
+        came_s = self._clock()
+        with about(request=message.id, client=caller.name):
+            answer = await guarded(message.id, self._answer(message, caller, control))
+            self._note_answer(message, answer, came_s)
         if isinstance(answer, Failure):
             answer = self._with_newest(message, answer)
             return [envelope_for(ERROR, answer, parent=message.id, session=self.session)]
@@ -208,13 +222,14 @@ class Bridge:
         self._leases.disconnected(client, self._clock())
         self._watch_leases()
 
-    async def heard(self, message: Envelope) -> None:
-        """A message from the worker. One that cannot be followed costs the worker its life, not ours."""
-        if isinstance(await guarded("worker", self._hear(message)), Failure):
-            self._worker.kill()
+    async def heard(self, worker: int, message: Envelope) -> None:
+        """A message from a worker. One that cannot be followed costs the worker its life, not ours."""
+        with about(**self._story.about(message.content.get("job"))):
+            if isinstance(await guarded("worker", self._hear(worker, message)), Failure):
+                self._workers.kill(worker)
 
     async def worker_changed(self, status: WorkerStatus) -> None:
-        """The worker's process is in another state."""
+        """A worker's process is in another state."""
         await guarded("worker", self._note_worker(status))
 
     async def beat(self) -> None:
@@ -285,6 +300,12 @@ class Bridge:
                 return _Answer(self._transport)
             case messages.SetTransport():
                 return _Answer(self._set_transport(message, caller, request))
+            case messages.LoadEngine():
+                self._jobs.load(request.worker)
+                return _Answer(messages.Workers(workers=list(self._workers.statuses)))
+            case messages.UnloadEngine():
+                self._jobs.unload(request.worker)
+                return _Answer(messages.Workers(workers=list(self._workers.statuses)))
             case messages.StopEngine():
                 self.stopping.set()
                 return _Answer(messages.Done())
@@ -335,11 +356,13 @@ class Bridge:
             session=self.session,
             version=self._version,
             model=self._model,
-            worker=self._worker.status,
+            worker=foremost(self._workers.statuses),
+            workers=list(self._workers.statuses),
             jobs=self._jobs.active(),
             scenes=len(self._store.revisions()),
             uptime_s=round(self._clock() - self._started_s, 3),
             store=self._budget.status,
+            measured=self._metrics.measured([one.pid for one in self._workers.statuses if one.pid]),
         )
 
     def _scene_reply(self, kept: Kept) -> messages.SceneReply:
@@ -414,6 +437,7 @@ class Bridge:
             standings = self._standing_with(after, change.arrived)
         elif resounding:
             standings = [one for one in self._standing(after) if one.layer.id in resounding]
+            self._metrics.takes.add("kept", by=sum(one.stem == "fresh" for one in standings))
         stale = [one.layer.id for one in standings if one.stem != "fresh"]
         wanted = self._to_render(after, standings) if change.render else []
 
@@ -620,6 +644,22 @@ class Bridge:
 
     # --- inside -----------------------------------------------------------------------------------------
 
+    def _note_answer(self, message: Envelope, answer: _Answer | Failure, came_s: float) -> None:
+        """For the log: what is refused, and what makes jobs; the rest where every request is wanted."""
+        if isinstance(answer, Failure):
+            log.info("%s refused: %s", shown(message.type), answer.message, extra=fields(code=answer.code))
+            return
+        accepted = answer.content if isinstance(answer.content, Accepted) else None
+        for job in () if accepted is None else accepted.jobs:
+            self._story.asked(job.job, message.id, came_s)
+        level = logging.INFO if accepted is not None and accepted.jobs else logging.DEBUG
+        if log.isEnabledFor(level):
+            said: dict[str, object] = {"seconds": round(self._clock() - came_s, 6)}
+            if accepted is not None:
+                said |= {"scene": accepted.scene, "revision": accepted.revision}
+                said["jobs"] = [job.job for job in accepted.jobs]
+            log.log(level, "%s accepted", message.type, extra=fields(**said))
+
     def _to_render(self, scene: Scene, standings: Iterable[Standing]) -> list[Standing]:
         wanted = planner.to_render(scene, self._model, standings)
         check_origins(scene, wanted, self._store.takes, self._store.take, self._model)
@@ -641,6 +681,7 @@ class Bridge:
         return failure.model_copy(update={"newest": self._scene_reply(self._store.get(scene_id))})
 
     def _announce(self, topic: str, kind: str, content: BaseModel, cause: str) -> None:
+        self._story.heard(content, cause)
         self._publish(topic, envelope_for(kind, content, parent=cause, session=self.session))
 
     async def _write_back(self) -> None:
@@ -648,15 +689,28 @@ class Bridge:
 
     async def _tell_alive(self) -> None:
         uptime_s = round(self._clock() - self._started_s, 3)
-        beat = messages.Heartbeat(session=self.session, uptime_s=uptime_s, worker=self._worker.status.state)
+        worker = foremost(self._workers.statuses).state
+        beat = messages.Heartbeat(session=self.session, uptime_s=uptime_s, worker=worker)
         self._announce("engine", "event.heartbeat", beat, "")
         await self._keep_receipts()
 
-    async def _hear(self, message: Envelope) -> None:
+    async def _hear(self, worker: int, message: Envelope) -> None:
+        self._story.worker_said(message)
         if message.type == "length":
             self._lengths.heard(messages.ExpectedLength.model_validate(message.content))
         else:
-            self._jobs.heard(message)
+            self._jobs.heard(worker, message)
+
+    def _ask_a_worker(self, question: Envelope) -> None:
+        """Of one that has its model loaded, an idle one first; where none has, one is loaded meanwhile."""
+        states = {one.number: one.state for one in self._workers.statuses}
+        for wanted in ("ready", "rendering"):
+            for number, state in states.items():
+                if state == wanted:
+                    self._workers.send(number, question)
+                    return
+        if "unloaded" in states.values() and not {"starting", "loading"} & set(states.values()):
+            self._workers.load(next(number for number, state in states.items() if state == "unloaded"))
 
     async def _note_worker(self, status: WorkerStatus) -> None:
         self._jobs.worker_changed(status)

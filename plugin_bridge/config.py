@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -25,6 +26,9 @@ OSCQUERY_PORT: Final = 47715
 TOKEN_CHARS: Final = 16  # fewer are guessed
 QUIET_S: Final = 60.0  # nobody means to wait longer than that for a render to begin
 LEASE_S: Final = Bound(1.0, 3600.0)  # below: a busy client's pause; above: not while anybody remembers
+AUTO: Final = "auto"  # the device that suits the model
+WORKERS: Final = 64  # each a process with a model of its own
+_DEVICE: Final = re.compile(r"auto|cpu|cuda(:\d{1,3})?")
 
 
 def default_data_dir() -> Path:
@@ -40,6 +44,15 @@ def default_threads() -> int:
 
 
 @dataclass(frozen=True)
+class Seat:
+    """What one worker is started with: its number from 0, its device, and its threads on a CPU."""
+
+    number: int
+    device: str
+    threads: int
+
+
+@dataclass(frozen=True)
 class BridgeConfig:
     """Raises `Refused` (`invalid`) that names the option. A port of 0 is any free one."""
 
@@ -52,7 +65,12 @@ class BridgeConfig:
     oscquery_port: int | None = OSCQUERY_PORT  # only with OSC
     data_dir: Path = field(default_factory=default_data_dir)
     model: str = "compact"
-    worker_threads: int = field(default_factory=default_threads)
+    worker_threads: int = field(default_factory=default_threads)  # of all workers together
+    devices: tuple[str, ...] = (AUTO,)  # what the workers render on, each in turn
+    workers: int | None = None  # None: one a device
+    warm_up: bool | None = None  # a worker renders something short before it is ready; None: on a GPU
+    keep_warm_s: float | None = None  # an idle worker keeps its GPU's clock up so often; None: it does not
+    idle_unload_s: float | None = None  # a worker that long idle ends, to free its memory; None: never
     token: str | None = None  # for HTTP, WebSocket and OSC over TCP; without one, loopback only
     keys: Path | None = None  # folder of CURVE certificates for ZeroMQ; without one, loopback only
     projects: tuple[Path, ...] = ()  # folders that deliveries may be written into
@@ -86,6 +104,16 @@ class BridgeConfig:
         """Whether only this machine reaches the doors."""
         return is_loopback(self.host)
 
+    @property
+    def seats(self) -> list[Seat]:
+        """The workers that the engine has. Threads are split between them, at least one for each."""
+        count = len(self.devices) if self.workers is None else self.workers
+        each, more = divmod(self.worker_threads, count)
+        return [
+            Seat(number, self.devices[number % len(self.devices)], max(1, each + (number < more)))
+            for number in range(count)
+        ]
+
     def __post_init__(self) -> None:
         if not self.is_loopback and (self.keys is None or self.token is None):
             raise _refused(
@@ -118,6 +146,25 @@ class BridgeConfig:
             )
         if self.worker_threads < 1:
             raise _refused("worker_threads", "at least 1", self.worker_threads)
+        self._check_workers()
+
+    def _check_workers(self) -> None:
+        for device in self.devices or ("",):
+            if not _DEVICE.fullmatch(device):
+                raise _refused(
+                    "devices",
+                    "auto, cpu, cuda or cuda:N",
+                    device,
+                    "Name one device for each worker, such as --device cuda:0,cuda:1; `stemscape doctor` "
+                    "says what torch finds here.",
+                )
+        if self.workers is not None and not len(self.devices) <= self.workers <= WORKERS:
+            expected = f"from {len(self.devices)}, one a device, to {WORKERS}"
+            raise _refused("workers", expected, self.workers)
+        for name in ("keep_warm_s", "idle_unload_s"):
+            seconds = getattr(self, name)
+            if seconds is not None and not 0 < seconds < float("inf"):
+                raise _refused(name, "more than 0", seconds, "Leave the option out to switch this off.")
 
 
 def is_loopback(host: str) -> bool:

@@ -23,7 +23,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final, Literal
 
+import zmq
+
 from engine import checkpoint
+from engine.published import open_published
+from engine.published_memory import BFLOAT16_BYTES, available_bytes, memory_need
 from plugin_bridge.config import REQUEST_PORT, default_data_dir
 from scene_schema.errors import Refused
 
@@ -33,6 +37,7 @@ PORTS: Final = ("requests", "control", "events", "HTTP", "OSC", "OSCQuery")
 LEAST_FREE_BYTES: Final = 2**30
 RELEASED_S: Final = 1_735_689_600.0  # the start of 2025: a clock before it is wrong
 PATIENCE_S: Final = 120.0
+COMMAND_CHARS: Final = 120
 WEIGHTLESS: Final = "fake"
 
 Grade = Literal["good", "care", "fault"]
@@ -51,12 +56,15 @@ class Found:
 def look(data_dir: Path, model: str, port: int) -> Iterator[Found]:
     """Everything, in the order in which an engine would meet it."""
     yield _python()
-    yield _torch()
+    yield from _torch()
+    yield _sound()
+    yield _sockets()
     yield _clock()
     yield from _ports(port)
     yield _folder(data_dir)
     yield _journal(data_dir / "journal.sqlite")
     yield _model(model)
+    yield _memory(model)
 
 
 def _python() -> Found:
@@ -67,17 +75,70 @@ def _python() -> Found:
     return Found("Python", "good", there)
 
 
-def _torch() -> Found:
+def _torch() -> Iterator[Found]:
     command = [sys.executable, "-m", "engine.device_report"]
     try:
         ran = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=True)
         said: dict[str, str] = json.loads(ran.stdout)
     except subprocess.CalledProcessError as error:
         last = (error.stderr.strip().splitlines() or ["no reason given"])[-1]
-        return Found("torch", "fault", last, "Install the package again: pip install --force-reinstall torch")
+        yield Found("torch", "fault", last, "Install the package again: pip install --force-reinstall torch")
+        return
     except (subprocess.TimeoutExpired, ValueError) as error:
-        return Found("torch", "fault", f"it does not start: {error}", "Run python -m engine.device_report.")
-    return Found("torch", "good", f"{said['torch']}, {said['device']}, {said['cpu_precision']} on the CPU")
+        yield Found("torch", "fault", f"it does not start: {error}", "Run python -m engine.device_report.")
+        return
+    yield Found("torch", "good", f"{said['torch']}, {said['device']}, {said['cpu_precision']} on the CPU")
+    yield _gpu(said["device"].startswith("cuda"), said["cuda"], _driver())
+
+
+def _driver() -> str | None:
+    """What NVIDIA's driver says: its version, the GPU, memory in all and free; None where there is none."""
+    asked = "driver_version,name,memory.total,memory.free"
+    command = ["nvidia-smi", f"--query-gpu={asked}", "--format=csv,noheader"]
+    try:
+        ran = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    said = (ran.stdout or ran.stderr).strip().splitlines() or ["it says nothing"]
+    return "; ".join(said) if ran.returncode == 0 else f"no answer: {said[0]}"
+
+
+def _gpu(used: bool, built_for: str, driver: str | None) -> Found:
+    """Whether torch uses the GPU that the machine has. The CPU is no fault: every model renders on it."""
+    if used:
+        return Found("GPU", "good", f"driver {driver}" if driver else "in use")
+    if driver is None:
+        return Found("GPU", "good", "no NVIDIA driver: models render on the CPU")
+    if driver.startswith("no answer"):
+        step = "Restart the machine, or install the driver again, then run nvidia-smi."
+        return Found("GPU", "care", f"the driver gives {driver}", step)
+    if not built_for:
+        step = "Install a torch that has CUDA: https://pytorch.org/get-started/locally"
+        return Found("GPU", "care", f"torch was built without CUDA; driver {driver}", step)
+    step = f"Install a driver that knows CUDA {built_for}, or a torch for an older one."
+    return Found("GPU", "care", f"torch cannot use it, built for CUDA {built_for}; driver {driver}", step)
+
+
+def _sound() -> Found:
+    """In a process of its own: a library that is not there must not end the doctor."""
+    code = (
+        "import soundfile as s, soxr; s.check_format('FLAC') or exit('libsndfile has no FLAC');"
+        "print(f'soundfile {s.__version__}, libsndfile {s.__libsndfile_version__}, soxr {soxr.__version__}')"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    if ran.returncode != 0:
+        last = (ran.stderr.strip().splitlines() or ["no reason given"])[-1]
+        step = "Install them again: pip install --force-reinstall soundfile soxr"
+        return Found("sound files", "fault", last, step)
+    return Found("sound files", "good", ran.stdout.strip())
+
+
+def _sockets() -> Found:
+    detail = f"pyzmq {zmq.pyzmq_version()}, libzmq {zmq.zmq_version()}"
+    if not zmq.has("curve"):
+        step = "Keys do not work with it: pip install --force-reinstall --only-binary :all: pyzmq"
+        return Found("ZeroMQ", "care", f"{detail}, without CURVE", step)
+    return Found("ZeroMQ", "good", detail)
 
 
 def _clock(now: Callable[[], float] = time.time) -> Found:
@@ -99,9 +160,35 @@ def _ports(first: int) -> Iterator[Found]:
                     one.bind(("127.0.0.1", number))
         except OSError as error:
             step = "If that is no engine of yours (stemscape status), choose others: --port 0."
-            yield Found(f"port {number} ({name})", "care", error.strerror or str(error), step)
+            who = owner(number)
+            detail = (error.strerror or str(error)) + (f": {who}" if who else "")
+            yield Found(f"port {number} ({name})", "care", detail, step)
         else:
             yield Found(f"port {number} ({name})", "good", "free")
+
+
+def owner(port: int) -> str:
+    """The process that listens at a port of this machine, as `PID COMMAND`; empty where the system does not
+    say, or says it to others only."""
+    inodes = set()
+    for table in ("tcp", "tcp6", "udp", "udp6"):
+        try:
+            lines = Path("/proc/net", table).read_text("ascii").splitlines()[1:]
+        except OSError:
+            continue
+        for place, peer, state, inode in ((one[1], one[2], one[3], one[9]) for one in map(str.split, lines)):
+            listens = state == "0A" if table.startswith("tcp") else peer.endswith(":0000")
+            if listens and int(place.rpartition(":")[2], 16) == port:
+                inodes.add(f"socket:[{inode}]")
+    for link in Path("/proc").glob("[0-9]*/fd/*") if inodes else ():
+        process = link.parents[1]
+        try:
+            if str(link.readlink()) in inodes:
+                command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+                return f"{process.name} {command.strip()[:COMMAND_CHARS]}"
+        except OSError:  # it ended, or is somebody else's
+            continue
+    return ""
 
 
 def _folder(data_dir: Path) -> Found:
@@ -148,6 +235,32 @@ def _model(model: str) -> Found:
     except Refused as refused:
         return Found(f"model {model}", "fault", refused.message, refused.remedy or "Choose another: --model.")
     return Found(f"model {model}", "good", "its files are the ones described")
+
+
+def _memory(model: str) -> Found:
+    """Whether the weights fit into what is free; what sampling takes beside them depends on the scene."""
+    try:
+        found = checkpoint.find(model)
+        if found.architecture == checkpoint.PUBLISHED:
+            width = 1 if found.variant == "int8" else BFLOAT16_BYTES
+            needed = memory_need(open_published(found.folder), generator_weight_bytes=width).total_bytes
+        else:
+            needed = found.weights.stat().st_size if found.weights.exists() else 0
+    except (Refused, OSError, ValueError) as error:
+        return Found("memory", "care", f"what the model takes is not known: {error}", "See the model above.")
+    free = available_bytes()
+    if free is None:
+        return Found(
+            "memory", "good", f"the weights take {needed / 1e9:.2f} GB; what is free is not known here"
+        )
+    detail = f"{free / 1e9:.1f} GB free, the weights take {needed / 1e9:.2f} GB"
+    if needed > free:
+        step = "End other programs, or choose a smaller model: --model compact, or +int8 behind its name."
+        # a published model may have a GPU to itself, and only its text encoder is here then
+        return Found(
+            "memory", "care" if found.architecture == checkpoint.PUBLISHED else "fault", detail, step
+        )
+    return Found("memory", "good", detail)
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Render jobs from request to take: joins queue, worker, audio store and events. No sockets.
+"""Render jobs from request to take: joins queue, workers, audio store and events. No sockets.
 
 The queue decides; this carries the decisions out and keeps what clients see of each job (`JobStatus`).
 """
@@ -6,6 +6,7 @@ The queue decides; this carries the decisions out and keeps what clients see of 
 from __future__ import annotations
 
 import asyncio
+import heapq
 import logging
 import uuid
 from collections import OrderedDict
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from engine.audio import peak_db, rms_db
+from engine.log_lines import about, fields
 from engine.loudness import measure
 from plugin_bridge import planner
 from plugin_bridge.access import Caller
@@ -26,10 +28,12 @@ from plugin_bridge.config import BridgeConfig
 from plugin_bridge.drafts import Draft, Drafts
 from plugin_bridge.guard import guarded
 from plugin_bridge.origin_takes import job_with_old
+from plugin_bridge.placement import Placement
 from plugin_bridge.planner import Standing
+from plugin_bridge.poison import Poison
 from plugin_bridge.quiet_time import QuietTime
 from plugin_bridge.render_pace import RenderPace
-from plugin_bridge.render_queue import Decision, RenderQueue
+from plugin_bridge.render_queue import Decision, RenderQueue, Running
 from plugin_bridge.scene_store import SceneStore
 from scene_schema.capabilities import Capabilities
 from scene_schema.envelope import Envelope, envelope_for
@@ -58,6 +62,7 @@ from scene_schema.rendering import RenderJob, RenderRequest, Take
 log = logging.getLogger("stemscape.bridge")
 
 FINISHED_KEPT: Final = 1000  # for clients that missed a job's last event; hours of work at any pace
+LOADED: Final = ("ready", "rendering")  # states of a worker that has its model
 POSITIONS_TOLD: Final = 32  # a full scene's worth; jobs further behind are told when they come nearer
 
 Announce = Callable[[str, str, BaseModel, str], None]
@@ -71,15 +76,19 @@ class _Hold(NamedTuple):
     timer: asyncio.TimerHandle
 
 
-class Worker(Protocol):
-    """What the desk needs of the worker's process."""
+class Pool(Protocol):
+    """What the desk needs of the workers' processes, which it names by number."""
 
     @property
-    def status(self) -> WorkerStatus: ...
+    def statuses(self) -> Sequence[WorkerStatus]: ...
 
-    def send(self, message: Envelope) -> None: ...
+    def send(self, worker: int, message: Envelope) -> None: ...
 
-    def kill(self) -> None: ...
+    def kill(self, worker: int) -> None: ...
+
+    def load(self, worker: int) -> None: ...
+
+    def unload(self, worker: int) -> None: ...
 
 
 class JobDesk:
@@ -87,6 +96,7 @@ class JobDesk:
 
     Attributes:
         drafts: of the jobs on their way.
+        when_stopping: told the id of a job that the worker is asked to stop.
     """
 
     def __init__(
@@ -95,17 +105,18 @@ class JobDesk:
         model: Capabilities,
         store: SceneStore,
         audio: AudioStore,
-        worker: Worker,
+        workers: Pool,
         announce: Announce,
         clock: Callable[[], float],
         when_kept: Callable[[], None] = lambda: None,
     ) -> None:
         self._when_kept = when_kept  # told after every new take
+        self.when_stopping: Callable[[str], None] = lambda _: None
         self._config = config
         self._model = model
         self._store = store
         self._audio = audio
-        self._worker = worker
+        self._workers = workers
         self._announce = announce
         self._clock = clock
         self._queue = RenderQueue()
@@ -119,7 +130,10 @@ class JobDesk:
         self._finished: OrderedDict[str, JobStatus] = OrderedDict()
         self._causes: dict[str, str] = {}
         self._positions: dict[str, int] = {}
-        self._step_told_s = 0.0
+        self._steps_told_s: dict[str, float] = {}
+        self._placement = Placement()
+        self._poison = Poison()
+        self._failures: dict[int, Failure] = {}  # of workers that will not come back
         self._broken: Failure | None = None  # why there will be no worker
         self._tasks: set[asyncio.Task[None]] = set()
         self._timers: dict[str, asyncio.TimerHandle] = {}
@@ -148,7 +162,12 @@ class JobDesk:
         """
         jobs = [
             RenderJob(
-                id=uuid.uuid4().hex, scene=scene, layer=one.layer.id, revision=revision, request=one.request
+                id=uuid.uuid4().hex,
+                scene=scene,
+                layer=one.layer.id,
+                revision=revision,
+                request=one.request,
+                cause=cause,
             )
             for one in wanted
         ]
@@ -166,6 +185,12 @@ class JobDesk:
                 if status.position is not None:
                     self._positions[status.job] = status.position
                 self._announce(f"scene.{scene}", "event.job", status, cause)
+        poisoned = [(job, failure) for job in jobs if (failure := self._poison.failure(job.take))]
+        for job, failure in poisoned:
+            if self._queue.is_waiting(job.id):
+                self._carry_out(self._queue.refuse(job.id), error=failure)
+        if poisoned:
+            statuses = [self.get(job_id) for job_id in taken]
         self._pump()
         return statuses
 
@@ -317,22 +342,64 @@ class JobDesk:
         if hold := self._holds.pop(job_id, None):
             hold.timer.cancel()
 
-    # --- what the worker says ---------------------------------------------------------------------------
+    # --- the workers --------------------------------------------------------------------------------------
+
+    def load(self, worker: int | None) -> None:
+        """Starts a worker that was unloaded, or all that were. Raises `Refused` (`not_found`)."""
+        for number in self._chosen(worker):
+            self._workers.load(number)
+
+    def unload(self, worker: int | None) -> None:
+        """Frees the memory of a worker, or of all, but for those that have a job. Raises `Refused`
+        (`not_found`)."""
+        for number in self._chosen(worker):
+            if number not in self._queue.running:
+                self._workers.unload(number)
+
+    def _chosen(self, worker: int | None) -> Sequence[int]:
+        numbers = range(len(self._workers.statuses))
+        if worker is None:
+            return numbers
+        if worker not in numbers:
+            raise Refused(
+                "not_found",
+                f"there is no worker {worker}",
+                remedy=f"Workers are numbered from 0; this engine has {len(numbers)}. Leave it out for all.",
+            )
+        return [worker]
+
+    # --- what the workers say -----------------------------------------------------------------------------
 
     def worker_changed(self, status: WorkerStatus) -> None:
-        """The worker's process started, got ready, died or was stopped."""
+        """A worker's process started, got ready, died, was unloaded or stopped."""
         self._announce("engine", "event.worker", status, "")
+        if status.state in ("lost", "unloaded", "failed", "stopped"):
+            self._placement.forget(status.number)
         if status.state == "lost":
-            lost = Failure(
-                code="worker_lost",
-                message=f"the engine worker died twice under this job ({status.detail})",
-                remedy="Render again; a shorter scene or fewer programs beside it may fit into memory.",
-            )
-            self._carry_out(self._queue.worker_lost(), error=lost)
+            self._lose(status)
+        elif status.state in ("failed", "stopped"):
+            self._carry_out(self._queue.worker_gone(status.number))
         self._pump()
 
-    def heard(self, message: Envelope) -> None:
-        """One message of the worker's. What it says of a job that is over is dropped."""
+    def _lose(self, status: WorkerStatus) -> None:
+        decision = self._queue.worker_lost(status.number)
+        remedy = "Render again; a shorter scene or fewer programs beside it may fit into memory."
+        if (killer := decision.killer) is not None:
+            log.error("job %s killed two workers: take %s is set aside", killer.id, killer.take)
+            self._poison.add(killer.take, status.detail)
+            remedy = (
+                "The very same sound is not tried again until the engine starts anew; another seed or "
+                "caption, or a shorter scene, is. The engine's log may say more."
+            )
+        lost = Failure(
+            code="worker_lost",
+            message=f"the engine worker died twice under this job ({status.detail})",
+            remedy=remedy,
+        )
+        self._carry_out(decision, error=lost)
+
+    def heard(self, worker: int, message: Envelope) -> None:
+        """One message of a worker's. What it says of a job that is over is dropped."""
         content = FROM_WORKER[message.type].model_validate(message.content)
         if isinstance(content, RenderProgress):
             self._progress(content)
@@ -346,21 +413,24 @@ class JobDesk:
             unasked = Failure(code="internal", message="the worker stopped this job of its own accord")
             self._carry_out(self._queue.gave_up(content.job), error=unasked)
         elif isinstance(content, WorkerBroken):
-            self._broken = content.failure
+            self._failures[worker] = content.failure
+            if len(self._failures) == len(self._workers.statuses):
+                self._broken = content.failure
         self._pump()
 
     def _progress(self, progress: RenderProgress) -> None:
-        running = self._queue.running
-        if running is None or running.job.id != progress.job or running.ending is not None:
+        running = self._queue.running_job(progress.job)
+        if running is None or running.ending is not None:
             return
         known = self._statuses[progress.job]
         self._statuses[progress.job] = known.model_copy(
             update={"stage": progress.stage, "step": progress.step, "steps": progress.steps}
         )
         now_s = self._clock()
-        soon = now_s - self._step_told_s < self._config.step_interval_s
+        told_s = self._steps_told_s.get(progress.job, float("-inf"))
+        soon = now_s - told_s < self._config.step_interval_s
         if not soon or progress.step == progress.steps or known.stage != progress.stage:
-            self._step_told_s = now_s
+            self._steps_told_s[progress.job] = now_s
             self._tell(progress.job)
 
     def _drafted(self, done: RenderDraft, binary: tuple[bytes, ...]) -> None:
@@ -373,7 +443,7 @@ class JobDesk:
             asyncio.to_thread(_take_of, self._model, job.draft_request, done, binary),
         )
         if isinstance(said, Failure):  # the stem is still on its way
-            log.error("the draft of job %s cannot be used: %s", job.id, said.message)
+            log.error("the draft of a job cannot be used: %s", said.message, extra=fields(job=job.id))
             return
         if self._on_its_way(job.id) is None:  # it was stopped or had its stem meanwhile
             return
@@ -384,8 +454,8 @@ class JobDesk:
 
     def _on_its_way(self, job_id: str) -> RenderJob | None:
         """The job, if it renders or delivers and nobody stopped it."""
-        running = self._queue.running
-        if running is not None and running.job.id == job_id and running.ending is None:
+        running = self._queue.running_job(job_id)
+        if running is not None and running.ending is None:
             return running.job
         return self._queue.delivering.get(job_id)
 
@@ -407,64 +477,101 @@ class JobDesk:
             self._carry_out(self._queue.delivered(job.id, "failed"), error=take)
         else:
             self._announce_take(job, take)
+            if done.reduced_to_steps is not None:
+                known = self._statuses[job.id]
+                self._statuses[job.id] = known.model_copy(update={"reduced_to_steps": done.reduced_to_steps})
             self._carry_out(self._queue.delivered(job.id, "done"), take=take.id)
         self._pump()
 
     async def _keep(self, job: RenderJob, done: RenderDone, binary: tuple[bytes, ...]) -> Take:
         take = await asyncio.to_thread(_write, self._audio, self._model, job, done, binary)
         try:
-            self._store.add_take(take, job.scene, self._stems_made(job))
+            self._store.add_take(take, job.scene, self._stems_made(job, take))
         finally:
             self._audio.release(take.audio_sha256)
         self._when_kept()
         return take
 
-    def _stems_made(self, job: RenderJob) -> dict[str, str]:
+    def _stems_made(self, job: RenderJob, take: Take) -> dict[str, str]:
         """The layer plays the new take, unless it is gone, or fresh by another take while this one came."""
         kept = self._store.get(job.scene)
         stems = self._store.stems(job.scene)
         for one in planner.standing(kept.scene, self._model, self._store.takes, stems):
-            if one.layer.id == job.layer and (one.wanted == job.take or one.stem != "fresh"):
-                return {job.layer: job.take}
+            if one.layer.id == job.layer and (one.wanted == take.id or one.stem != "fresh"):
+                return {job.layer: take.id}
         return {}
 
     # --- carrying out -----------------------------------------------------------------------------------
 
     def _pump(self) -> None:
-        """Gives the worker its next job, if it can take one."""
+        """Gives every worker that can take one its next job."""
         if self._broken is not None:
             self._carry_out(self._queue.fail_all(), error=self._broken)
+        self._hand_over()
         while (job := self._queue.head()) is not None:
-            if any(other.take == job.take for other in self._queue.delivering.values()):
-                break  # the same sound is on its way to the disk for another layer
-            self._queue.advance()
-            if job.take not in self._store.takes:
+            worker = self._placement.choose(job.scene, job.layer, self._idle())
+            if worker is None:
                 break
-            self._store.set_stem(job.scene, job.layer, job.take)
-            self._announce_take(job, self._store.take(job.take))
-            self._carry_out(self._queue.found(job.id), take=job.take)
-        self._start()
+            if job.take in self._store.takes:
+                self._store.set_stem(job.scene, job.layer, job.take)
+                self._announce_take(job, self._store.take(job.take))
+                self._carry_out(self._queue.found(job.id), take=job.take)
+            elif failure := self._poison.failure(job.take):
+                self._carry_out(self._queue.refuse(job.id), error=failure)
+            else:
+                self._queue.advance(job, worker)
+        for running in list(self._queue.running.values()):
+            self._start(running)
         self._tell_positions()
 
-    def _start(self) -> None:
-        running = self._queue.running
-        if running is None or running.sent or running.job.id in self._fetching:
-            return
-        state = self._worker.status.state
-        if state == "ready" and (take := take_of(running.job.request.origin)):
-            self._fetching.add(running.job.id)
-            self._begin(self._send_with_old(running.job, take))
-        elif state == "ready":
-            self._send(running.job)
-        elif state != "rendering" and self._statuses[running.job.id].state == "queued":
-            self._move(running.job.id, "loading")
+    def _idle(self) -> list[int]:
+        """The workers that may get a job: those that render at once, else those that are about to, else those
+        that have to load their model first."""
+        states = {
+            one.number: one.state for one in self._workers.statuses if one.number not in self._queue.running
+        }
+        for wanted in (("ready",), ("rendering",), ("starting", "loading", "unloaded", "lost")):
+            if found := [number for number, state in states.items() if state in wanted]:
+                return found
+        return []
 
-    def _send(self, job: RenderJob, frames: tuple[bytes, ...] = ()) -> None:
+    def _hand_over(self) -> None:
+        """What waits for a worker's model goes to one that got ready, or free, before."""
+        states = {one.number: one.state for one in self._workers.statuses}
+        for number, running in list(self._queue.running.items()):
+            if running.sent or states[number] in LOADED:
+                continue
+            loaded = [one for one in self._idle() if states[one] in LOADED]
+            other = self._placement.choose(running.job.scene, running.job.layer, loaded)
+            if other is None:
+                return
+            self._queue.hand_over(number, other)
+
+    def _start(self, running: Running) -> None:
+        job = running.job
+        if running.sent or job.id in self._fetching:
+            return
+        state = self._state(running.worker)
+        if state == "unloaded":
+            self._workers.load(running.worker)
+        if state == "ready" and (take := take_of(job.request.origin)):
+            self._fetching.add(job.id)
+            self._begin(self._send_with_old(job, take))
+        elif state == "ready":
+            self._send(job, running.worker)
+        elif state != "rendering" and self._statuses[job.id].state == "queued":
+            self._move(job.id, "loading")
+
+    def _state(self, worker: int) -> str:
+        return self._workers.statuses[worker].state
+
+    def _send(self, job: RenderJob, worker: int, frames: tuple[bytes, ...] = ()) -> None:
         if self._costs_others(job):
             job = job.model_copy(update={"draft_steps": None})
-        self._worker.send(envelope_for("render", job, binary=frames))
-        self._queue.sent()
-        self._move(job.id, "running")
+        self._workers.send(worker, envelope_for("render", job, binary=frames))
+        self._queue.sent(worker)
+        self._placement.note(worker, job.scene, job.layer)
+        self._move(job.id, "running", worker=worker)
 
     def _costs_others(self, job: RenderJob) -> bool:
         """Whether those that wait behind a job, and are no less urgent, would pay for its draft."""
@@ -472,15 +579,17 @@ class JobDesk:
         return bool(count() if self._statuses[job.id].priority == "batch" else count(priority="interactive"))
 
     async def _send_with_old(self, job: RenderJob, take: str) -> None:
-        """Brings the worker the job and the take that it starts from; reading that holds nobody up."""
-        found = await guarded(self._causes[job.id], self._fetch(job, take))
+        """Brings a worker the job and the take that it starts from; reading that holds nobody up."""
+        with about(request=job.cause, client=None, job=job.id, scene=job.scene, layer=job.layer):
+            found = await guarded(self._causes[job.id], self._fetch(job, take))
         self._fetching.discard(job.id)
-        running = self._queue.running
-        if running is not None and running.job is job and not running.sent:  # it may have ended meanwhile
+        running = self._queue.running_job(job.id)
+        if running is not None and not running.sent:  # it may have ended meanwhile
             if isinstance(found, Failure):
                 self._carry_out(self._queue.gave_up(job.id), error=found)
-            elif self._worker.status.state == "ready":
-                self._send(*found)
+            elif self._state(running.worker) == "ready":
+                whole, frames = found
+                self._send(whole, running.worker, frames)
         self._pump()
 
     async def _fetch(self, job: RenderJob, take: str) -> tuple[RenderJob, tuple[bytes, ...]]:
@@ -494,18 +603,21 @@ class JobDesk:
             if move.state == "failed":
                 fields = {"error": error}
             elif move.state == "queued":
-                fields = {"stage": "", "step": 0, "steps": 0}
+                fields = {"stage": "", "step": 0, "steps": 0, "worker": None}
             self._move(move.job, move.state, **fields)
         if decision.stop is not None:
-            self.drafts.drop(decision.stop)
-            self._worker.send(envelope_for("cancel", CancelJob(job=decision.stop)))
-            self._timers[decision.stop] = asyncio.get_running_loop().call_later(
-                self._config.cancel_s, self._worker_hangs, decision.stop
+            job_id, worker = decision.stop.job.id, decision.stop.worker
+            self.drafts.drop(job_id)
+            self.when_stopping(job_id)
+            self._workers.send(worker, envelope_for("cancel", CancelJob(job=job_id)))
+            self._timers[job_id] = asyncio.get_running_loop().call_later(
+                self._config.cancel_s, self._worker_hangs, job_id, worker
             )
 
-    def _worker_hangs(self, job_id: str) -> None:
-        log.error("job %s did not stop within %g s: killing its worker", job_id, self._config.cancel_s)
-        self._worker.kill()
+    def _worker_hangs(self, job_id: str, worker: int) -> None:
+        whose = fields(job=job_id, request=self._causes.get(job_id))
+        log.error("a job did not stop within %g s: killing its worker", self._config.cancel_s, extra=whose)
+        self._workers.kill(worker)
 
     def _move(self, job_id: str, state: State, **fields: Any) -> None:
         status = self._statuses[job_id]
@@ -518,6 +630,7 @@ class JobDesk:
             self._finished[job_id] = self._statuses.pop(job_id)
             self._causes.pop(job_id)
             self._let_go(job_id)
+            self._steps_told_s.pop(job_id, None)
             if timer := self._timers.pop(job_id, None):
                 timer.cancel()
             while len(self._finished) > FINISHED_KEPT:
@@ -548,15 +661,19 @@ class JobDesk:
     def _outlook(self) -> dict[str, float | None]:
         """Job → seconds until it is done, everything before it included."""
         outlook: dict[str, float | None] = {}
-        total_s = 0.0
+        free_s = [0.0]  # when each worker that there is will be free
+        free_s *= sum(one.state not in ("failed", "stopped") for one in self._workers.statuses) or 1
         for job in self._queue.jobs():
             own_s = self._seconds_left(job)
             if own_s is None:  # nothing has been rendered yet, so nothing is known of those behind it either
                 return outlook
+            if job.id in self._queue.delivering:
+                outlook[job.id] = own_s
+                continue
             hold = self._holds.get(job.id)
             quiet_s = 0.0 if hold is None else max(0.0, hold.due_s - self._clock())
-            outlook[job.id] = round(max(total_s, quiet_s) + own_s, 3)
-            total_s += own_s
+            done_s = max(heapq.heapreplace(free_s, free_s[0] + own_s), quiet_s) + own_s
+            outlook[job.id] = round(done_s, 3)
         return outlook
 
     def _seconds_left(self, job: RenderJob) -> float | None:
@@ -594,7 +711,10 @@ def _write(
     store: AudioStore, model: Capabilities, job: RenderJob, done: RenderDone, binary: tuple[bytes, ...]
 ) -> Take:
     """Checks a render and writes its audio. Runs in a thread. Raises `Refused` (`internal`)."""
-    take, audio, latent = _take_of(model, job.request, done, binary)
+    request = job.request
+    if done.reduced_to_steps is not None:  # it is a take of its own, and says so by its name
+        request = request.model_copy(update={"steps": done.reduced_to_steps})
+    take, audio, latent = _take_of(model, request, done, binary)
     store.write(audio)
     if latent is None:
         return take

@@ -1,8 +1,8 @@
 """Which stem renders next, and what a newer edit does to what waits or runs. Pure: no clock, no sockets.
 
-One job runs at a time; a layer has at most one job waiting, and the newest edit wins. In which order jobs
-wait is for `turns` to say. The queue decides and says what became of which job (`Decision`); telling clients
-and the worker is the caller's business.
+A worker has one job at a time, a layer at most one waiting, and the newest edit wins. In which order jobs
+wait is for `turns` to say, which worker a job goes to for `placement`. The queue decides and says what became
+of which job (`Decision`); telling clients and workers is the caller's business.
 """
 
 from __future__ import annotations
@@ -29,20 +29,25 @@ class Move(NamedTuple):
 
 @dataclass(frozen=True)
 class Running:
-    """The job that has the worker. `sent` is False while the worker still loads its model; `ending` is what
-    the job becomes once the worker has stopped it."""
+    """The job that has a worker, by the worker's number. `sent` is False while the worker still loads its
+    model; `ending` is what the job becomes once the worker has stopped it."""
 
     job: RenderJob
+    worker: int
     sent: bool = False
     ending: Ending | None = None
 
 
 @dataclass
 class Decision:
-    """What a call changed: the moves in order, and the job that the worker must be told to stop, if any."""
+    """What a call changed: the moves in order, and the job that its worker must be told to stop, if any.
+
+    `killer` is a job that ended because workers died while they rendered it: another worker would, too.
+    """
 
     moves: list[Move] = field(default_factory=list)
-    stop: str | None = None
+    stop: Running | None = None
+    killer: RenderJob | None = None
 
 
 class RenderQueue:
@@ -57,9 +62,10 @@ class RenderQueue:
         self.waiting: dict[tuple[str, str], RenderJob] = {}
         self.turns = Turns()  # the same jobs, in the order they will run
         self.held: set[str] = set()
-        self.running: Running | None = None
+        self.running: dict[int, Running] = {}  # by the worker's number
         self.delivering: dict[str, RenderJob] = {}  # rendered, not yet on disk: nothing stops these
         self._deaths: dict[str, int] = {}
+        self._killed: dict[str, int] = {}  # those of them that had begun to render the job
         self._places: dict[str, Place] = {}  # of jobs that had their turn, should it come to nothing
 
     def submit(
@@ -138,25 +144,37 @@ class RenderQueue:
                 self._remove(job)
                 decision.moves.append(self._end(job, "cancelled"))
                 return decision
-        if self.running is not None and self.running.job.id == job_id:
-            self._stop_running((self.running.job.scene, self.running.job.layer), "cancelled", decision)
+        if (running := self.running_job(job_id)) is not None:
+            self._stop(running, "cancelled", decision)
         return decision
 
     def head(self) -> RenderJob | None:
-        """The job to run next; None where the worker is taken or nothing that may run waits."""
-        return next(iter(self._runnable()), None) if self.running is None else None
+        """The waiting job that an idle worker gets next: the first that may run and whose sound is not being
+        made already."""
+        if not self.waiting:
+            return None
+        coming = {job.take for job in self.delivering.values()}
+        coming |= {one.job.take for one in self.running.values() if one.ending is None}
+        return next((job for job in self._runnable() if job.take not in coming), None)
 
-    def advance(self) -> None:
-        """Gives the worker to the job at the head."""
-        job = self.head()
-        assert job is not None
+    def advance(self, job: RenderJob, worker: int) -> None:
+        """Gives a worker that has none a waiting job."""
+        assert worker not in self.running
         self._take_turn(job)
-        self.running = Running(job)
+        self.running[worker] = Running(job, worker)
 
-    def sent(self) -> None:
-        """The running job has gone out to the worker: from here it has to be stopped there."""
-        assert self.running is not None
-        self.running = replace(self.running, sent=True)
+    def hand_over(self, worker: int, other: int) -> None:
+        """A job that has not gone out yet goes to another worker, which was ready first."""
+        assert other not in self.running and not self.running[worker].sent
+        self.running[other] = replace(self.running.pop(worker), worker=other)
+
+    def sent(self, worker: int) -> None:
+        """The job has gone out to its worker: from here it has to be stopped there."""
+        self.running[worker] = replace(self.running[worker], sent=True)
+
+    def running_job(self, job_id: str) -> Running | None:
+        """The job, if a worker has it."""
+        return next((one for one in self.running.values() if one.job.id == job_id), None)
 
     def rendered(self, job_id: str) -> Decision:
         """The worker is done with the running job: it delivers, or ends as it was already bound to."""
@@ -176,28 +194,51 @@ class RenderQueue:
         )
 
     def found(self, job_id: str) -> Decision:
-        """The sound of the running job is there already, made for another layer: done without a render."""
-        running = self._take_running(job_id)
-        return Decision() if running is None else Decision([self._end(running.job, "done")])
+        """The sound of a waiting job is there already, made for another layer: done without a render."""
+        return self._leave(job_id, "done")
+
+    def refuse(self, job_id: str) -> Decision:
+        """A waiting job is not to be tried: `failed`."""
+        return self._leave(job_id, "failed")
+
+    def _leave(self, job_id: str, state: State) -> Decision:
+        job = next((one for one in self.waiting.values() if one.id == job_id), None)
+        if job is None:
+            return Decision()
+        self._remove(job)
+        return Decision([self._end(job, state)])
 
     def delivered(self, job_id: str, state: Literal["done", "failed"]) -> Decision:
         """A delivering job has its take on disk, or could not be kept."""
         job = self.delivering.pop(job_id, None)
         return Decision() if job is None else Decision([self._end(job, state)])
 
-    def worker_lost(self) -> Decision:
-        """The worker died. Its job goes first in the queue again, once; the second death is its last."""
-        running = self.running
+    def worker_lost(self, worker: int) -> Decision:
+        """A worker died. Its job goes first in the queue again, once; the second death is its last."""
+        running = self.running.pop(worker, None)
         if running is None:
             return Decision()
-        self.running = None
         job = running.job
         if running.ending is not None:
             return Decision([self._end(job, running.ending)])
         self._deaths[job.id] = self._deaths.get(job.id, 0) + 1
+        self._killed[job.id] = self._killed.get(job.id, 0) + running.sent
         if self._deaths[job.id] >= DEATHS:
-            return Decision([self._end(job, "failed")])
-        self._put_back(job)
+            killer = job if self._killed[job.id] >= DEATHS else None
+            return Decision([self._end(job, "failed")], killer=killer)
+        return self._again(job)
+
+    def worker_gone(self, worker: int) -> Decision:
+        """A worker will not come back: its job, which is not to blame, is for the others."""
+        running = self.running.pop(worker, None)
+        if running is None:
+            return Decision()
+        if running.ending is not None:
+            return Decision([self._end(running.job, running.ending)])
+        return self._again(running.job)
+
+    def _again(self, job: RenderJob) -> Decision:
+        self._put_back(job)  # nothing waits for its layer: it would have stopped this one
         return Decision([Move(job.id, "queued")])
 
     def fail_all(self) -> Decision:
@@ -205,14 +246,13 @@ class RenderQueue:
         moves = [self._end(job, "failed") for job in self._in_order()]
         self.waiting.clear()
         self.turns = Turns()
-        if self.running is not None:
-            moves.append(self._end(self.running.job, self.running.ending or "failed"))
-            self.running = None
+        moves += [self._end(one.job, one.ending or "failed") for one in self.running.values()]
+        self.running.clear()
         return Decision(moves)
 
     def positions(self) -> dict[str, int]:
         """How many jobs are ahead of each waiting one."""
-        ahead = 0 if self.running is None else 1
+        ahead = len(self.running)
         return {job_id: ahead + place for place, job_id in enumerate(self.turns.order())}
 
     def job_of(self, scene: str, layer: str) -> RenderJob | None:
@@ -222,7 +262,7 @@ class RenderQueue:
 
     def jobs(self) -> list[RenderJob]:
         """Every job on its way: delivering, running, then waiting in order."""
-        running = [] if self.running is None else [self.running.job]
+        running = [one.job for one in self.running.values()]
         return [*self.delivering.values(), *running, *self._in_order()]
 
     def _in_order(self) -> list[RenderJob]:
@@ -265,29 +305,31 @@ class RenderQueue:
         return [job for job in reversed(self.jobs()) if (job.scene, job.layer) == (scene, layer)]
 
     def _is_ending(self, job: RenderJob) -> bool:
-        running = self.running
-        return running is not None and running.job.id == job.id and running.ending is not None
+        running = self.running_job(job.id)
+        return running is not None and running.ending is not None
 
     def _stop_running(self, key: tuple[str, str], ending: Ending, decision: Decision) -> None:
-        running = self.running
-        if running is None or (running.job.scene, running.job.layer) != key or running.ending is not None:
+        # a layer has one running job at most that is not being stopped already
+        for running in list(self.running.values()):
+            if (running.job.scene, running.job.layer) == key:
+                self._stop(running, ending, decision)
+
+    def _stop(self, running: Running, ending: Ending, decision: Decision) -> None:
+        if running.ending is not None:
             return
         if running.sent:
-            self.running = replace(running, ending=ending)
-            decision.stop = running.job.id
+            decision.stop = self.running[running.worker] = replace(running, ending=ending)
         else:
-            self.running = None
+            del self.running[running.worker]
             decision.moves.append(self._end(running.job, ending))
 
     def _take_running(self, job_id: str) -> Running | None:
-        running = self.running
-        if running is None or running.job.id != job_id:
-            return None
-        self.running = None
-        return running
+        running = self.running_job(job_id)
+        return None if running is None else self.running.pop(running.worker)
 
     def _end(self, job: RenderJob, state: State) -> Move:
         self._deaths.pop(job.id, None)
         self._places.pop(job.id, None)
         self.held.discard(job.id)
+        self._killed.pop(job.id, None)
         return Move(job.id, state)

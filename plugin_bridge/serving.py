@@ -1,4 +1,4 @@
-"""One engine from start to stop: opens the data folder and the door, keeps a worker, ends all in order."""
+"""One engine from start to stop: opens the data folder and the doors, keeps workers, ends all in order."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from plugin_bridge.doors.zmq_door import ZmqDoor
 from plugin_bridge.journal import Journal
 from plugin_bridge.metrics import Metrics
 from plugin_bridge.scene_store import SceneStore
-from plugin_bridge.worker_process import WorkerProcess
+from plugin_bridge.worker_pool import WorkerPool
 from scene_schema.envelope import Envelope
 
 COLLECT_AFTER: Final = 20_000  # objects more than before; Python's own 700 are made by two edits
@@ -86,23 +86,24 @@ async def serve(config: BridgeConfig, ready: Ready) -> None:
             for door in doors:
                 door.publish(topic, event)
 
-        worker = WorkerProcess(config, model)
-        closing.push_async_callback(worker.stop)
+        workers = WorkerPool(config, model)
+        closing.push_async_callback(workers.stop)
         bridge = Bridge(
             config,
             model,
             SceneStore(journal),
             AudioStore(config.data_dir / "audio"),
-            worker,
+            workers,
             access,
             publish,
             addresses,
             stopping,
+            metrics=metrics,
         )
         closing.push_async_callback(bridge.close)
         for door in doors:
             door.serve(bridge)
-        worker.start(bridge.heard, bridge.worker_changed)
+        workers.start(bridge.heard, bridge.worker_changed)
         _spare_the_collector()
         ready(bridge.session, addresses)
         if config.announce:

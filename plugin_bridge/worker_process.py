@@ -1,4 +1,4 @@
-"""The engine worker as a child process: started, watched, fed, started again when it dies.
+"""One engine worker as a child process: started, watched, fed, started again when it dies or is wanted.
 
 Knows processes and the worker's socket; what its messages mean is for the job desk. The child ends when
 its standard input closes, and that happens whichever way this process ends.
@@ -22,7 +22,9 @@ from typing import Any, Final, Literal
 import zmq
 import zmq.asyncio
 
-from plugin_bridge.config import BridgeConfig
+from engine.log_lines import fields
+from plugin_bridge.config import BridgeConfig, Seat
+from plugin_bridge.worker_log import WorkerLog
 from scene_schema.capabilities import Capabilities
 from scene_schema.envelope import Envelope, decode, encode, envelope_for
 from scene_schema.errors import Refused
@@ -32,10 +34,11 @@ log = logging.getLogger("stemscape.worker")
 
 Heard = Callable[[Envelope], Awaitable[None]]
 Changed = Callable[[WorkerStatus], Awaitable[None]]
-State = Literal["starting", "loading", "ready", "rendering", "lost", "failed", "stopped"]
+State = Literal["starting", "loading", "ready", "rendering", "unloaded", "lost", "failed", "stopped"]
 
 FOLDER: Final = "stemscape"  # its socket's, followed by our process id
 _IPC_CHARS: Final = 90  # the kernel takes 104 to 108 in a socket's path
+ONLY_SEAT: Final = Seat(number=0, device="auto", threads=1)
 _LAST_WORDS_S: Final = 0.1  # what a worker said just before it ended may still be on its way
 
 
@@ -62,10 +65,11 @@ def _is_alive(pid: int) -> bool:
 class WorkerProcess:
     """One worker and its successors. Call `start` once and `stop` at the end."""
 
-    def __init__(self, config: BridgeConfig, model: Capabilities) -> None:
+    def __init__(self, config: BridgeConfig, model: Capabilities, seat: Seat = ONLY_SEAT) -> None:
         self._config = config
         self._model = model
-        self._status = WorkerStatus(state="starting")
+        self._seat = seat
+        self._status = WorkerStatus(state="starting", number=seat.number)
         self._context = zmq.asyncio.Context()
         clear_leftovers(Path(tempfile.gettempdir()))
         name = f"{FOLDER}-{os.getpid()}-"
@@ -73,9 +77,14 @@ class WorkerProcess:
         self._socket: zmq.asyncio.Socket | None = None
         self._route = b""
         self._child: subprocess.Popen[bytes] | None = None
+        self._log: WorkerLog | None = None
         self._backoff_s = config.backoff_first_s
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
+        self._wanted = asyncio.Event()  # cleared while there is to be no process
+        self._wanted.set()
+        self._unloading = False  # this life is over, though its process may not know yet
+        self._idle: asyncio.TimerHandle | None = None
 
     @property
     def status(self) -> WorkerStatus:
@@ -95,16 +104,56 @@ class WorkerProcess:
         if error := sent.exception():  # without blocking it is done at once
             log.warning("the worker did not take %s: %s", message.type, error)
         if message.type == "render":
+            self._note_job(message)
+            self._stop_idling()
             self._status = self._status.model_copy(update={"state": "rendering"})
+
+    def _note_job(self, render: Envelope) -> None:
+        """What the worker writes from here on is about this job."""
+        job = render.content
+        about = {"request": job["cause"], "job": job["id"], "scene": job["scene"], "layer": job["layer"]}
+        if self._log is not None:
+            self._log.about = about
 
     def kill(self) -> None:
         """Ends a worker that cannot be reasoned with; another one follows."""
         if self._child is not None and self._child.poll() is None:
             self._child.kill()
 
+    def unload(self) -> None:
+        """Ends the worker to free its memory, until `load`. Leaves one that has a job, or is not there to be
+        ended."""
+        if self._status.state not in ("starting", "loading", "ready", "lost") or not self._wanted.is_set():
+            return
+        self._stop_idling()
+        self._wanted.clear()
+        self._unloading = True
+        self._status = self._status.model_copy(update={"state": "unloaded"})  # nothing is sent from here on
+        if self._child is not None:
+            self._end(self._child)
+
+    def load(self) -> None:
+        """Starts a worker where one was unloaded."""
+        if not self._wanted.is_set():
+            self._status = self._status.model_copy(update={"state": "starting"})
+            self._wanted.set()
+
+    def _end(self, child: subprocess.Popen[bytes]) -> None:
+        """Closes a child's input, which ends it; one that goes on is ended by force."""
+        if child.stdin is not None:
+            child.stdin.close()
+
+        def insist() -> None:
+            if child.poll() is None:
+                child.kill()
+
+        asyncio.get_running_loop().call_later(self._config.worker_exit_s, insist)
+
     async def stop(self) -> None:
         """Ends the worker for good: by closing its input, and if that is not enough, by force."""
         self._stopping = True
+        self._stop_idling()
+        self._wanted.set()
         if self._child is not None and self._child.stdin is not None:
             self._child.stdin.close()
         if self._task is not None:
@@ -120,12 +169,24 @@ class WorkerProcess:
     async def _supervise(self) -> None:
         number = 0
         while not self._stopping:
+            if not self._wanted.is_set():
+                await self._become("unloaded", pid=None, detail="loads again with the next render")
+                await self._wanted.wait()
+                continue
             number += 1
+            self._unloading = False
             await self._become("starting", pid=None, detail="")
             how = await self._live(number)
             if self._stopping or self._status.state == "failed":
                 break
-            log.error("the worker %s; starting another in %g s", how, self._backoff_s)
+            at = {"worker_pid": self._status.pid, **({} if self._log is None else self._log.about)}
+            number = self._seat.number
+            if self._unloading:
+                log.info("worker %d was unloaded", number, extra=fields(**at))
+                continue
+            log.error(
+                "worker %d %s; starting another in %g s", number, how, self._backoff_s, extra=fields(**at)
+            )
             restarts = self._status.restarts + 1
             await self._become("lost", detail=how, restarts=restarts)
             await self._sleep(self._backoff_s)
@@ -146,10 +207,14 @@ class WorkerProcess:
             except (OSError, zmq.ZMQError) as error:
                 return f"could not be started: {error}"
             self._child = child
-            if self._stopping and child.stdin is not None:
-                child.stdin.close()
-            await self._become("loading", pid=child.pid)
+            assert child.stdout is not None
+            self._log = WorkerLog(child.stdout, child.pid)
+            if self._stopping or self._unloading:
+                self._end(child)
+            else:
+                await self._become("loading", pid=child.pid)
             await self._listen(socket, asyncio.ensure_future(asyncio.to_thread(child.wait)))
+            await asyncio.to_thread(self._log.join)  # its last words come before the news of its end
             return _ending(child.returncode)
         finally:
             self._socket, self._child = None, None
@@ -184,10 +249,14 @@ class WorkerProcess:
         await self._heard(message)
         if message.type in ("render.done", "render.failed", "render.stopped"):
             self._backoff_s = self._config.backoff_first_s
+            if self._log is not None:
+                self._log.about = {}
             if self._child is not None and self._child.poll() is None:
                 await self._become("ready")
 
     async def _note_ready(self, route: bytes, ready: WorkerReady) -> None:
+        if self._unloading:
+            return
         loaded, told = ready.model, self._model
         if (loaded.name, loaded.weights_sha256) != (told.name, told.weights_sha256):
             self.kill()
@@ -199,12 +268,14 @@ class WorkerProcess:
                 )
             )
             return
-        log.info("the worker is ready on %s after %.2f s", ready.device, ready.load_s)
+        at = fields(worker_pid=ready.pid)
+        number = self._seat.number
+        log.info("worker %d is ready on %s after %.2f s", number, ready.device, ready.load_s, extra=at)
         self._route = route
-        await self._become("ready", detail=ready.device)
+        await self._become("ready", detail=ready.device, device=ready.device)
 
     async def _give_up(self, failure: Failure) -> None:
-        """No worker will do better: the model itself cannot be used."""
+        """Another process will do no better: the model cannot be used, or not on this device."""
         await self._heard(envelope_for("worker.broken", WorkerBroken(failure=failure)))
         await self._become("failed", detail=failure.message)
 
@@ -221,23 +292,39 @@ class WorkerProcess:
 
     def _spawn(self, endpoint: str) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "engine.worker", "--endpoint", endpoint]
-        command += ["--model", self._config.model, "--threads", str(self._config.worker_threads)]
+        command += ["--model", self._config.model, "--threads", str(self._seat.threads)]
+        command += ["--device", self._seat.device]
+        if self._config.keep_warm_s is not None:
+            command += ["--keep-warm", str(self._config.keep_warm_s)]
+        if self._config.warm_up is not None:
+            command += ["--warm-up" if self._config.warm_up else "--no-warm-up"]
+        command += ["--log", "json"]
         own_group: dict[str, Any] = (
             {"creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)}
             if sys.platform == "win32"
             else {"start_new_session": True}  # Ctrl-C is for the bridge, which ends the worker in order
         )
-        # standard output belongs to the bridge's one line, so the worker's goes to the log
-        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=2, **own_group)
+        # standard output belongs to the bridge's one line, so both of the worker's go to the log
+        return subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **own_group
+        )
 
     async def _become(self, state: State, **fields: Any) -> None:
         status = self._status.model_copy(update={"state": state, **fields})
         self._status = status
+        self._stop_idling()
+        if state == "ready" and self._config.idle_unload_s is not None:
+            self._idle = asyncio.get_running_loop().call_later(self._config.idle_unload_s, self.unload)
         await self._changed(status)
+
+    def _stop_idling(self) -> None:
+        if self._idle is not None:
+            self._idle.cancel()
+            self._idle = None
 
     async def _sleep(self, seconds: float) -> None:
         deadline = asyncio.get_running_loop().time() + seconds
-        while not self._stopping and asyncio.get_running_loop().time() < deadline:
+        while not (self._stopping or self._unloading) and asyncio.get_running_loop().time() < deadline:
             await asyncio.sleep(0.05)
 
 

@@ -28,6 +28,7 @@ Code = Literal[
     "worker_lost",  # the engine worker died; the bridge starts another
     "model_failed",  # the model could not be loaded
     "out_of_memory",  # the device's memory does not hold this render, not even in pieces
+    "set_aside",  # this very render killed its workers, and is not tried again in this session
     "denied",  # no key, a wrong token, another's job, a path outside the project folders
     "shutting_down",
     "internal",  # our fault; the log has the story

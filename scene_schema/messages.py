@@ -240,6 +240,28 @@ class StopEngine(Strict):
     """Ends the bridge and its workers, in order."""
 
 
+class LoadEngine(Strict):
+    """Starts workers that were unloaded, ahead of the render that would. Answered at once by `Workers`.
+
+    Attributes:
+        worker: the number of one; None: all.
+    """
+
+    worker: Annotated[int, Field(ge=0)] | None = None
+
+
+class UnloadEngine(Strict):
+    """Ends idle workers to free the memory of their models. Answered at once by `Workers`.
+
+    One that has a job goes on with it and stays. The next render loads what it needs again.
+
+    Attributes:
+        worker: the number of one; None: all.
+    """
+
+    worker: Annotated[int, Field(ge=0)] | None = None
+
+
 # --- replies --------------------------------------------------------------------------------------------
 
 
@@ -264,10 +286,20 @@ class Welcome(Open):
 
 
 class WorkerStatus(Open):
-    state: Literal["starting", "loading", "ready", "rendering", "lost", "failed", "stopped"]
+    """One worker. `unloaded`: it gave its memory back, and loads again with the next render."""
+
+    state: Literal["starting", "loading", "ready", "rendering", "unloaded", "lost", "failed", "stopped"]
     pid: int | None = None
     restarts: int = 0
     detail: str = ""
+    number: int = Field(default=0, description="which of the engine's workers, from 0")
+    device: str = Field(default="", description="what it renders on; empty until it was ready once")
+
+
+class Workers(Open):
+    """How all workers stand."""
+
+    workers: list[WorkerStatus]
 
 
 class JobStatus(Open):
@@ -287,6 +319,11 @@ class JobStatus(Open):
     owners: list[str] = Field(default=[], description="client names that asked for it; they may cancel it")
     priority: Priority = "interactive"
     error: Failure | None = None
+    worker: int | None = Field(default=None, description="number of the worker that has it, if one has")
+    reduced_to_steps: int | None = Field(
+        default=None,
+        description="memory ran out: the take has so many steps, fewer than asked, and its stem is stale",
+    )
 
 
 class StoreStatus(Open):
@@ -299,15 +336,46 @@ class StoreStatus(Open):
     detail: str = Field(default="", description="why the budget is not met, where it is not")
 
 
+class Percentiles(Open):
+    """Of the newest measurements: half took no longer than `p50_s`, all but one in a hundred than `p99_s`."""
+
+    p50_s: float
+    p99_s: float
+    longest_s: float
+    of: int = Field(description="how many these are taken from")
+
+
+class Measured(Open):
+    """What the engine did since its start, and how long it took. Null: nothing to measure yet."""
+
+    jobs_ended: dict[str, int] = Field(default={}, description="by final state")
+    takes: dict[str, int] = Field(
+        default={}, description="stems of jobs: `kept`, their take was there; `rendered`"
+    )
+    drafts: int = 0
+    edit_ack: Percentiles | None = Field(default=None, description="from a change to its acknowledgement")
+    edit_stem: Percentiles | None = Field(default=None, description="from a message to its rendered stem")
+    cancel_free: Percentiles | None = Field(
+        default=None, description="from asking the worker to stop to its being free"
+    )
+    step: Percentiles | None = Field(default=None, description="one sampling step")
+    bridge_bytes: int | None = Field(
+        default=None, description="of memory; null where the system does not say"
+    )
+    worker_bytes: int | None = Field(default=None, description="of all workers")
+
+
 class Status(Open):
     session: str
     version: str
     model: Capabilities
-    worker: WorkerStatus
+    worker: WorkerStatus = Field(description="of several workers, the one that is best off")
     jobs: list[JobStatus]
     scenes: int
     uptime_s: float
     store: StoreStatus | None = Field(default=None, description="None: an engine that does not say")
+    measured: Measured | None = Field(default=None, description="likewise")
+    workers: list[WorkerStatus] = Field(default=[], description="all of them; empty: an engine that has one")
 
 
 class LayerStatus(Open):
@@ -548,6 +616,8 @@ class RenderDone(Open):
     rendered_s: float
     report: StemReport | None = None
     latent_channels: int | None = None
+    reduced_to_steps: int | None = None
+    """The full render ran out of memory; this is one in so many steps. None: it is what was asked for."""
 
 
 class RenderDraft(RenderDone):
@@ -603,6 +673,8 @@ REQUESTS: Final[dict[str, type[Strict]]] = {
     "jobs.cancel": CancelJobs,
     "transport.get": GetTransport,
     "transport.set": SetTransport,
+    "engine.load": LoadEngine,
+    "engine.unload": UnloadEngine,
     "engine.stop": StopEngine,
 }
 
@@ -631,6 +703,8 @@ REPLIES: Final[dict[str, type[Open]]] = {
     "jobs.cancel": JobsCancelled,
     "transport.get": Transport,
     "transport.set": Transport,
+    "engine.load": Workers,
+    "engine.unload": Workers,
     "engine.stop": Done,
 }
 """What answers each request; the reply's type is the request's type with `.reply` behind it."""

@@ -99,6 +99,8 @@ class RenderJob(Strict):
     layer: Slug
     revision: int
     request: RenderRequest
+    cause: str = ""
+    """Id of the message that asked for it: for the log, no part of what the sound is."""
     draft_steps: int | None = None
     """Sampling steps of a draft that is to come first; None: no draft."""
 

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from importlib import metadata
@@ -33,7 +33,7 @@ from scene_schema.documents import scene_from_yaml, scene_to_yaml
 from scene_schema.edits import EditLayer, apply
 from scene_schema.errors import Finding, Refused
 from scene_schema.limits import BARS, RATE_HZ, TARGET_LUFS
-from scene_schema.messages import Accepted, DraftReady
+from scene_schema.messages import Accepted, DraftReady, Measured, Status, WorkerStatus
 from scene_schema.scene import Scene
 
 _STARTED_S: Final = time.perf_counter()  # a person's wait begins here, not after the imports
@@ -70,6 +70,9 @@ app.add_typer(models, name="models")
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, errors included.")]
 Address = Annotated[
     str | None, typer.Option(help=f"The engine to ask; left out, the one at {DEFAULT_ADDRESS}.")
+]
+WorkerNumber = Annotated[
+    int | None, typer.Option("--worker", help="Its number, as `stemscape status` shows; left out, all.")
 ]
 PrivateModel = Annotated[
     str | None, typer.Option("--model", help="Start a private engine with this model for this command.")
@@ -156,8 +159,36 @@ def serve(
         float | None,
         typer.Option(help="Silence after which jobs of clients that asked for that end; left out, 15."),
     ] = None,
+    device: Annotated[
+        str | None,
+        typer.Option(help="cpu, cuda or cuda:N, one for each worker, such as cuda:0,cuda:1."),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="That render at the same time; left out, one a device.")
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option(help="That all workers share on a CPU; left out, one a core.")
+    ] = None,
+    warm_up: Annotated[
+        bool | None,
+        typer.Option(
+            "--warm-up/--no-warm-up",
+            help="Workers render something short before they are ready; left out, on a GPU.",
+        ),
+    ] = None,
+    keep_warm: Annotated[
+        float | None, typer.Option(help="Keep an idle GPU's clock up by a nudge every so many seconds.")
+    ] = None,
+    idle_unload: Annotated[
+        float | None, typer.Option(help="Free the memory of workers that were idle for so many minutes.")
+    ] = None,
     udp_anywhere: Annotated[bool, typer.Option("--udp-anywhere", help="OSC over UDP off loopback.")] = False,
     announce: Annotated[bool, typer.Option(help="Tell by mDNS where the doors are.")] = True,
+    log: Annotated[str | None, typer.Option(help="Lines of the log: text, or json for programs.")] = None,
+    log_file: Annotated[
+        Path | None, typer.Option(help="Of the log, instead of engine.log in the data folder.")
+    ] = None,
+    log_level: Annotated[str | None, typer.Option(help="info; debug: every request and client too.")] = None,
     as_json: Json = False,
 ) -> None:
     """Run the engine here, until Ctrl-C."""
@@ -177,12 +208,22 @@ def serve(
         "--quiet-from-s": quiet_from_s,
         "--waiting-jobs": waiting_jobs,
         "--lease-s": lease_s,
+        "--log": log,
+        "--log-file": log_file,
+        "--log-level": log_level,
+        "--device": device,
+        "--workers": workers,
+        "--threads": threads,
+        "--keep-warm": keep_warm,
+        "--idle-unload": idle_unload,
     }
     for option, value in given.items():
         command += [] if value is None else [option, str(value)]
     for option, values in {"--project": project, "--origin": origin}.items():
         for one in values or ():
             command += [option, str(one)]
+    if warm_up is not None:
+        command += ["--warm-up" if warm_up else "--no-warm-up"]
     command += ["--udp-anywhere"] if udp_anywhere else []
     command += [] if announce else ["--no-announce"]
     command += ["--json"] if as_json else []
@@ -231,16 +272,88 @@ def status(address: Address = None, as_json: Json = False) -> None:
     with screen.errors(), _client(address) as client:
         now = client.status()
         screen.result(now.model_dump(mode="json"))
-        worker = now.worker.state + (f" ({now.worker.detail})" if now.worker.detail else "")
         screen.table(
             "",
             ["engine", "model", "worker", "scenes", "up"],
-            [[now.version, now.model.title, worker, str(now.scenes), f"{now.uptime_s:.0f} s"]],
+            [[now.version, now.model.title, _said(now.worker), str(now.scenes), f"{now.uptime_s:.0f} s"]],
         )
+        if len(now.workers) > 1:
+            _show_workers(now.workers, screen)
+        if now.measured is not None:
+            screen.table("measured", ["what", "half", "99 of 100", "longest", "of"], _timings(now.measured))
+            screen.say(*_counts(now))
         running = [[job.scene, job.layer, described(job)] for job in now.jobs]
         if running:
             screen.table("jobs", ["scene", "layer", "state"], running)
         screen.next("stemscape render SCENE.yaml --out DIR")
+
+
+def _timings(measured: Measured) -> list[list[str]]:
+    named = {
+        "edit → acknowledged": measured.edit_ack,
+        "edit → stem rendered": measured.edit_stem,
+        "cancel → worker free": measured.cancel_free,
+        "sampling step": measured.step,
+    }
+    return [
+        [what, _seconds(one.p50_s), _seconds(one.p99_s), _seconds(one.longest_s), str(one.of)]
+        for what, one in named.items()
+        if one is not None
+    ]
+
+
+def _seconds(seconds: float) -> str:
+    return f"{1000 * seconds:.3g} ms" if seconds < 1.0 else f"{seconds:.3g} s"
+
+
+def _counts(now: Status) -> list[str]:
+    """What was counted, where there is something to say."""
+    measured = now.measured or Measured()
+    jobs = ", ".join(f"{count} {state}" for state, count in measured.jobs_ended.items())
+    takes = ", ".join(f"{count} {found}" for found, count in measured.takes.items())
+    memory = {"bridge": measured.bridge_bytes, "worker": measured.worker_bytes}
+    held = ", ".join(f"{who} {size / 2**20:.0f} MiB" for who, size in memory.items() if size)
+    store = now.store
+    kept = "" if store is None else f"{store.audio_bytes / 2**20:.0f} MiB in {store.takes} takes"
+    lines = {
+        "jobs": jobs,
+        "stems": takes,
+        "drafts": str(measured.drafts or ""),
+        "memory": held,
+        "audio": kept,
+    }
+    return [f"{name}: {line}" for name, line in lines.items() if line]
+
+
+@app.command()
+def load(worker: WorkerNumber = None, address: Address = None, as_json: Json = False) -> None:
+    """Start workers that were unloaded, ahead of the render that would."""
+    screen = Screen(as_json)
+    with screen.errors(), Client(address or DEFAULT_ADDRESS) as client:
+        workers = client.load(worker)
+        screen.result({"workers": [one.model_dump(mode="json") for one in workers]})
+        _show_workers(workers, screen)
+        screen.next("stemscape status")
+
+
+@app.command()
+def unload(worker: WorkerNumber = None, address: Address = None, as_json: Json = False) -> None:
+    """Free the memory of idle workers; the next render loads what it needs."""
+    screen = Screen(as_json)
+    with screen.errors(), Client(address or DEFAULT_ADDRESS) as client:
+        workers = client.unload(worker)
+        screen.result({"workers": [one.model_dump(mode="json") for one in workers]})
+        _show_workers(workers, screen)
+        screen.next("stemscape load" if worker is None else f"stemscape load --worker {worker}")
+
+
+def _said(worker: WorkerStatus) -> str:
+    return worker.state + (f" ({worker.detail})" if worker.detail else "")
+
+
+def _show_workers(workers: Sequence[WorkerStatus], screen: Screen) -> None:
+    rows = [[str(one.number), one.device, _said(one), str(one.restarts)] for one in workers]
+    screen.table("workers", ["worker", "device", "state", "restarts"], rows)
 
 
 @app.command()

@@ -37,7 +37,16 @@ from scene_schema.envelope import encode
 from scene_schema.errors import Refused, refused_by
 from scene_schema.job_states import FINAL
 from scene_schema.limits import ARCHIVE_FRAME_BYTES
-from scene_schema.messages import Accepted, DraftReady, JobStatus, Open, SceneReply, Status, Welcome
+from scene_schema.messages import (
+    Accepted,
+    DraftReady,
+    JobStatus,
+    Open,
+    SceneReply,
+    Status,
+    Welcome,
+    WorkerStatus,
+)
 from scene_schema.priority import Priority
 from scene_schema.scene import Layer, Scene
 from scene_schema.strict import Strict
@@ -627,12 +636,13 @@ class AsyncClient:
         return _expect(reply, Accepted)
 
     async def wait_ready(self, timeout_s: float = 120.0) -> Status:
-        """Returns when the engine's worker has loaded its model. Raises `EngineLost` where it cannot."""
+        """Returns when a worker of the engine has loaded its model, or was unloaded and would with the next
+        render. Raises `EngineLost` where none can."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout_s
         while True:
             status = await self.status()
-            if status.worker.state in ("ready", "rendering"):
+            if status.worker.state in ("ready", "rendering", "unloaded"):  # the last loads when it is needed
                 return status
             detail = status.worker.detail or status.worker.state
             if status.worker.state in ("failed", "stopped"):
@@ -640,6 +650,18 @@ class AsyncClient:
             if loop.time() > deadline:
                 raise EngineLost(f"the engine's worker is not ready after {timeout_s:g} s: {detail}")
             await asyncio.sleep(0.05)
+
+    async def load(self, worker: int | None = None) -> list[WorkerStatus]:
+        """Starts the workers that were unloaded, or one by its number, ahead of the render that would.
+        Returns at once with how all stand."""
+        request = _made(messages.LoadEngine, worker=worker)
+        return (await self._ask(request, messages.Workers, self._control)).workers
+
+    async def unload(self, worker: int | None = None) -> list[WorkerStatus]:
+        """Frees the memory of idle workers, or of one by its number; one that has a job stays. The next
+        render loads what it needs again."""
+        request = _made(messages.UnloadEngine, worker=worker)
+        return (await self._ask(request, messages.Workers, self._control)).workers
 
     async def stop_engine(self) -> None:
         """Ends the engine, in order."""

@@ -170,6 +170,8 @@ def described(job: JobStatus) -> str:
     if job.state == "queued" and job.position is not None:
         left = f", about {job.seconds_left:.0f} s left" if job.seconds_left is not None else ""
         return f"queued at {job.position}{left}"
+    if job.state == "done" and job.reduced_to_steps is not None:
+        return f"done in {job.reduced_to_steps} steps only: memory ran out"
     return _STATE.get(job.state, job.state)
 
 

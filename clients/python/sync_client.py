@@ -23,7 +23,16 @@ from clients.python.deliver_files import Delivered
 from clients.python.errors import EngineLost
 from clients.python.event_stream import EventStream
 from clients.python.session import Event, Session
-from scene_schema.messages import Accepted, Delivery, Exported, JobStatus, SceneReply, Status, Welcome
+from scene_schema.messages import (
+    Accepted,
+    Delivery,
+    Exported,
+    JobStatus,
+    SceneReply,
+    Status,
+    Welcome,
+    WorkerStatus,
+)
 from scene_schema.priority import Priority
 from scene_schema.scene import Layer, Scene
 
@@ -393,6 +402,14 @@ class Client:
         return self._run(
             self._client.import_scene(file, as_id=as_id, replace=replace, render=render, priority=priority)
         )
+
+    def load(self, worker: int | None = None) -> list[WorkerStatus]:
+        """See `AsyncClient.load`."""
+        return self._run(self._client.load(worker))
+
+    def unload(self, worker: int | None = None) -> list[WorkerStatus]:
+        """See `AsyncClient.unload`."""
+        return self._run(self._client.unload(worker))
 
     def stop_engine(self) -> None:
         """See `AsyncClient.stop_engine`."""

@@ -304,13 +304,13 @@ class PreparedDiT:
         heard = self._attend_itself(block, h.to(self._type), prompt.frame_mask)  # (B, T, D)
         x = torch.addcmul(x + prompt.frames[place], rows.gate1[place], heard)  # (B, T, D)
 
-        some = prompt.prompted
-        q = self._heads(block.cross_q(block.norm2(x[:some]).to(self._type)))  # (P, H, T, E)
-        q = block.cross_norm_q(q.float()).to(self._type)
-        heads = F.scaled_dot_product_attention(
-            q, prompt.keys[place], prompt.values[place], attn_mask=prompt.mask
-        )  # (P, H, T, E)
-        x[:some] += block.cross_proj(heads.transpose(1, 2).flatten(2))  # (P, T, D)
+        if some := prompt.prompted:
+            q = self._heads(block.cross_q(block.norm2(x[:some]).to(self._type)))  # (P, H, T, E)
+            q = block.cross_norm_q(q.float()).to(self._type)
+            heads = F.scaled_dot_product_attention(
+                q, prompt.keys[place], prompt.values[place], attn_mask=prompt.mask
+            )  # (P, H, T, E)
+            x[:some] += block.cross_proj(heads.transpose(1, 2).flatten(2))  # (P, T, D)
         x[some:] += block.unheard  # (B − P, T, D)
 
         h = F.layer_norm(x, width, rows.scale2[place], rows.shift2[place], NORM_EPS).to(

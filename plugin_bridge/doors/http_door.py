@@ -46,7 +46,7 @@ WEBSOCKET: Final = "websocket"
 
 _schema_text = cache(json_schema.text)
 
-RUNNING: Final = ("ready", "rendering")
+RUNNING: Final = ("ready", "rendering", "unloaded")
 HEADER_CHARS: Final = 256  # as the envelope's
 
 PAGE: Final = """<!doctype html>
@@ -100,7 +100,6 @@ class HttpDoor:
 
     def publish(self, topic: str, event: Envelope) -> None:
         """Tells the WebSockets that follow the topic. Never waits: whoever is too slow misses it."""
-        self.metrics.heard(event.type, event.content)
         if self._followers is not None:
             self._followers.publish(topic, event)
 

@@ -22,7 +22,7 @@ PINS: Final = ("take", "sha256")
 
 FORMATS: Final = {"wav": "audio/wav", "flac": "audio/flac"}
 
-OPERATOR_ONLY: Final = frozenset({"engine.stop"})
+OPERATOR_ONLY: Final = frozenset({"engine.load", "engine.unload", "engine.stop"})
 """What a web page or a game on this machine should not do by accident: the operator's token is asked for."""
 
 STATUS: Final[dict[Code, int]] = {
@@ -41,6 +41,7 @@ STATUS: Final[dict[Code, int]] = {
     "worker_lost": 503,
     "model_failed": 503,
     "out_of_memory": 503,
+    "set_aside": 503,
     "denied": 403,  # 401 where a token is missing or wrong
     "shutting_down": 503,
     "internal": 500,
@@ -233,6 +234,14 @@ ROUTES: Final = (
     Route("DELETE", "/jobs", "jobs.cancel", "ends all of the sender's jobs", query=("scene", "owner")),
     Route("GET", "/transport", "transport.get", "how the host plays, as it last said"),
     Route("PATCH", "/transport", "transport.set", "says how the host plays", body=WHOLE),
+    Route("POST", "/load", "engine.load", "starts unloaded workers; needs the operator's token", body=WHOLE),
+    Route(
+        "POST",
+        "/unload",
+        "engine.unload",
+        "frees the memory of idle workers; needs the operator's token",
+        body=WHOLE,
+    ),
     Route("POST", "/stop", "engine.stop", "ends the engine; needs the operator's token"),
     Route(
         "GET",

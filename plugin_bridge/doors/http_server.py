@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import math
 import socket
 import sys
@@ -18,8 +19,11 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from engine.log_lines import fields
 from scene_schema.errors import Refused
 from scene_schema.limits import MESSAGE_BYTES
+
+log = logging.getLogger("stemscape.http")
 
 BACKLOG: Final = 128
 CONNECTIONS: Final = 500  # half of the files that a process may usually have open
@@ -27,6 +31,7 @@ HEAD_S: Final = 10.0  # for a request's line and headers; uvicorn itself would w
 PING_S: Final = 20.0  # a WebSocket that is gone is noticed within this and the next
 PONG_S: Final = 60.0  # a ping stands behind the delivery that is being sent
 CANCEL_S: Final = 1.0
+NOT_UTF8: Final = 1007  # RFC 6455: data that is not what its type says
 
 ANSWERED_BYTES: Final = (
     4 * MESSAGE_BYTES
@@ -52,6 +57,14 @@ def bind(host: str, port: int) -> socket.socket:
             remedy="Stop what is using it, or take another with --http-port.",
         ) from error
     return listener
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 class HttpServer:
@@ -141,6 +154,17 @@ class _WebSocket(WebSocketsSansIOProtocol):
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
         self.app_state = {**self.app_state, "transport": transport}
+
+    def send_receive_event_to_app(self) -> None:
+        # uvicorn itself would log a traceback, which is an engine's fault to whoever reads it
+        if self.curr_msg_data_type == "text" and not _is_utf8(b"".join(self.frames)):
+            log.info("a WebSocket sent text that is not UTF-8, and was closed", extra=fields(code=NOT_UTF8))
+            self.frames = []
+            if not self.close_sent:
+                self.conn.send_close(NOT_UTF8, "text frames are UTF-8")
+                self.handle_parser_exception()
+            return
+        super().send_receive_event_to_app()
 
     async def send(self, message: Any) -> None:
         await super().send(message)

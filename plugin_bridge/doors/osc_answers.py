@@ -67,7 +67,7 @@ def event(message: Envelope, stem: str | None = None) -> Message | None:
         return Message(address, (*where, stem or "", content["job"]))
     if message.type == "event.worker":
         told = (content["state"], content["pid"] or 0, content["restarts"], content["detail"])
-        return Message(address, told)
+        return Message(address, (*told, content["number"], content["device"]))
     if message.type == "event.transport":
         return Message(address, transport_values(content))
     if message.type == "event.heartbeat":

@@ -133,11 +133,13 @@ class Peers:
         if not peer.follows:
             if len(self._followers) >= FOLLOWERS:
                 raise _too_many(f"{FOLLOWERS} peers follow this engine already")
+            log.debug("%s follows events", peer.label)
             peer.follows = True
             self._followers.append(peer)
 
     def unfollow(self, peer: Peer) -> None:
         if peer.follows:
+            log.debug("%s follows events no more", peer.label)
             peer.follows = False
             self._followers.remove(peer)
 

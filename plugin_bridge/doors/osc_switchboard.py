@@ -395,8 +395,9 @@ class Switchboard:
 
     def _tell(self, message: Message | None) -> None:
         if message is not None:
+            packet = encode(message)  # once for all
             for peer in self.peers.followers():
-                self._say(peer, message)
+                self._say(peer, message, packet=packet)
 
     async def _stem(self, scene: str, layer: str, take: str, *, drafts: bool = False) -> str | Failure:
         """The path of a stem's file; asked for by several at once, it is made once."""
@@ -428,10 +429,10 @@ class Switchboard:
 
     # --- out --------------------------------------------------------------------------------------------
 
-    def _say(self, peer: Peer, message: Message, command: str = "") -> None:
+    def _say(self, peer: Peer, message: Message, command: str = "", packet: bytes | None = None) -> None:
         if peer.gone:
             return
-        packet = encode(message)
+        packet = encode(message) if packet is None else packet
         if peer.limit_bytes is not None and len(packet) > peer.limit_bytes:
             refused = Refused(
                 "too_large",

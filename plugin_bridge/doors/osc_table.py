@@ -322,6 +322,19 @@ ROWS: Final[tuple[Row, ...]] = (
         lambda _, given: dict(given),
         answers.jobs_cancelled_values,
         "`/done s command i jobs`; each job's own command gets `/cancelled`",
+    ),
+    Row(
+        "/load",
+        "Starts the workers that were unloaded.",
+        kind="engine.load",
+        answered="`/done s command`",
+        spelled=True,
+    ),
+    Row(
+        "/unload",
+        "Frees the memory of idle workers.",
+        kind="engine.unload",
+        answered="`/done s command`",
         spelled=True,
     ),
     Row("/quit", "Ends the engine.", kind="engine.stop", answered="`/done s command`", spelled=True),
@@ -590,7 +603,7 @@ SENT: Final[tuple[tuple[str, str, str], ...]] = (
         "s scene s layer i revision s path s job",
         "a draft of a stem that is on its way; path empty: the stem was quicker, or see the log",
     ),
-    ("/event/worker", "s state i pid i restarts s detail", "the worker's process"),
+    ("/event/worker", "s state i pid i restarts s detail i worker s device", "a worker's process"),
     ("/event/transport", "i playing f bpm i beats_per_bar f position_s s set_by", "a host said how it plays"),
     ("/event/heartbeat", "s session f uptime_s s worker", "the engine lives; every few seconds"),
 )

@@ -17,6 +17,7 @@ import msgpack
 from starlette.types import Message
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from engine.log_lines import fields
 from plugin_bridge.access import Caller
 from plugin_bridge.doors.http_reception import Reception
 from plugin_bridge.doors.json_envelope import envelope_of, id_in, parse
@@ -64,10 +65,13 @@ class Followers:
         follower = _Follower(websocket, self._reception, caller, token, where)
         await websocket.accept(subprotocol=MSGPACK if follower.binary else None)
         self._open.add(follower)
+        whose = fields(client=caller.name)
+        log.debug("a WebSocket from %s is open, %d in all", where, len(self._open), extra=whose)
         try:
             await follower.run()
         finally:
             self._open.discard(follower)
+            log.debug("a WebSocket from %s is closed, %d are left", where, len(self._open), extra=whose)
 
     async def close(self) -> None:
         """Says goodbye to everyone; does not wait for whoever does not read."""
@@ -87,6 +91,7 @@ class _Follower:
         self._caller = caller
         self._token = token
         self._where = where
+        self._whose = fields(client=caller.name)
         self._topics: tuple[str, ...] = ("",)
         self._outbox = Outbox(WAITING_EVENTS)
         self._dropped = 0
@@ -125,7 +130,7 @@ class _Follower:
             for client in self._leases:
                 self._reception.disconnected(client)
         if self._behind.is_set():
-            log.warning("%s reads its events too slowly, and was let go", self._where)
+            log.warning("%s reads its events too slowly, and was let go", self._where, extra=self._whose)
             self._reception.metrics.followers_lost.add(self._reception.door)
             await self.close(TOO_SLOW, "read faster, or follow less")
         for task in ended:

@@ -22,6 +22,7 @@ from scene_schema.documents import scene_from_yaml, scene_to_yaml
 from scene_schema.messages import JobStatus
 from scene_schema.scene import Scene
 from tests.clients.command import COMMAND, environment, left_behind, run
+from tests.plugin_bridge.engine_process import EngineProcess
 
 NewScene = Callable[..., Scene]
 NOBODY = "tcp://127.0.0.1:9"
@@ -166,7 +167,19 @@ def test_status(engine: LocalEngine) -> None:
     done = stemscape("status", "--address", engine.address)
     assert done.exit_code == 0, done.output
     assert "next:" in done.stdout
-    assert as_json(stemscape("status", "--address", engine.address, "--json"))["model"]["name"] == "fake"
+    said = as_json(stemscape("status", "--address", engine.address, "--json"))
+    assert said["model"]["name"] == "fake"
+    if said["measured"]["bridge_bytes"]:  # where the system says so
+        assert "memory: bridge" in done.stdout
+
+
+def test_status_tells_what_was_measured(engine: LocalEngine, document: Path) -> None:
+    out = document.parent / "out"
+    assert stemscape("render", document, "--out", out, "--address", engine.address).exit_code == 0
+    done = stemscape("status", "--address", engine.address)
+    assert "edit → acknowledged" in done.stdout
+    assert "sampling step" in done.stdout
+    assert " done" in done.stdout
 
 
 def test_cancel_ends_what_the_commands_of_this_person_asked_for(
@@ -199,6 +212,44 @@ def test_a_batch_render_is_one(engine: LocalEngine, document: Path) -> None:
         first = next(event.content for event in events if event.kind == "event.job")
         assert isinstance(first, JobStatus)
         assert (first.priority, first.owners) == ("batch", [command_line().name])
+
+
+def test_unload_and_load() -> None:
+    with LocalEngine("fake") as engine, Client(engine.address) as client:
+        client.wait_ready()
+        at = ["--address", engine.address]
+        (worker,) = as_json(stemscape("unload", *at, "--json"))["workers"]
+        assert worker["state"] == "unloaded"
+        assert client.wait_ready().worker.state == "unloaded", "the next render would load it"
+        shown = stemscape("load", "--worker", 0, *at)
+        assert (shown.exit_code, "next: stemscape status" in shown.stdout) == (0, True)
+        while client.wait_ready().worker.state != "ready":
+            pass
+        wrong = stemscape("load", "--worker", 1, *at)
+        assert (wrong.exit_code, "there is no worker 1" in wrong.output) == (2, True)
+
+
+def test_status_shows_every_worker(tmp_path: Path) -> None:
+    with EngineProcess(tmp_path, "--workers", "2") as engine:
+        engine.wait_ready()
+        shown = stemscape("status", "--address", engine.said["request"])
+        assert shown.exit_code == 0
+        assert "restarts" in shown.stdout and "workers" in shown.stdout
+        found = as_json(stemscape("status", "--address", engine.said["request"], "--json"))
+        assert [one["number"] for one in found["workers"]] == [0, 1]
+        assert found["worker"] in found["workers"]
+
+
+def test_serve_passes_on_what_it_is_told_of_workers(tmp_path: Path) -> None:
+    done = run(
+        tmp_path, "serve", "--model", "fake", "--device", "gpu", "--workers", "2", "--data-dir", tmp_path
+    )
+    assert done.returncode == 2
+    assert "$.devices" in done.stderr and "cuda:N" in done.stderr
+    options = ["--keep-warm", "0", "--idle-unload", "5", "--threads", "2", "--no-warm-up"]
+    done = run(tmp_path, "serve", "--model", "fake", *options, "--data-dir", tmp_path)
+    assert done.returncode == 2
+    assert "$.keep_warm_s" in done.stderr
 
 
 def test_render_then_edit_a_document(engine: LocalEngine, document: Path) -> None:

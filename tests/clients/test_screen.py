@@ -24,6 +24,7 @@ def job(**changes: object) -> JobStatus:
         (job(position=2, seconds_left=3.4), "queued at 2, about 3 s left"),
         (job(state="loading"), "loading the model"),
         (job(state="running", stage="sampling", step=3, steps=8), "sampling, step 3 of 8"),
+        (job(state="done", reduced_to_steps=4), "done in 4 steps only: memory ran out"),
         (job(state="superseded"), "superseded"),
     ],
 )

@@ -113,7 +113,15 @@ def hello_says_who_is_there(talk: Talk) -> None:
 def status_says_what_the_engine_does(talk: Talk) -> None:
     """`status` names the worker's state and the jobs on their way."""
     content = ok(talk.ask("status")).content
-    assert content["worker"]["state"] in ("starting", "loading", "ready", "rendering", "lost", "failed")
+    assert content["worker"]["state"] in (
+        "starting",
+        "loading",
+        "ready",
+        "rendering",
+        "unloaded",
+        "lost",
+        "failed",
+    )
     assert isinstance(content["jobs"], list) and content["uptime_s"] >= 0
 
 

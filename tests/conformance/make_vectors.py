@@ -79,6 +79,8 @@ REQUESTED: Final[dict[str, dict[str, Any]]] = {
     "jobs.cancel": {"scene": "rain"},
     "transport.get": {},
     "transport.set": {"playing": True, "bpm": 97.0, "position_s": 12.5},
+    "engine.load": {},
+    "engine.unload": {"worker": 1},
     "engine.stop": {},
 }
 REPLIED: Final[dict[str, dict[str, Any]]] = {
@@ -100,6 +102,12 @@ REPLIED: Final[dict[str, dict[str, Any]]] = {
     },
     "job.get": _JOB,
     "transport.set": {"playing": True, "bpm": 97.0, "position_s": 12.5, "set_by": "daw"},
+    "engine.unload": {
+        "workers": [
+            {"state": "rendering", "pid": 4711, "detail": "cuda:0", "device": "cuda:0"},
+            {"state": "unloaded", "number": 1, "restarts": 2, "device": "cuda:1"},
+        ]
+    },
     "engine.stop": {},
 }  # fmt: skip
 HAPPENED: Final[dict[str, dict[str, Any]]] = {
@@ -113,7 +121,13 @@ HAPPENED: Final[dict[str, dict[str, Any]]] = {
         "job": "j1",
         "draft": {**_TAKE, "id": "d1", "request": {**_TAKE["request"], "steps": 3}},
     },
-    "event.worker": {"state": "lost", "pid": None, "restarts": 1, "detail": "was ended by SIGKILL"},
+    "event.worker": {
+        "state": "lost",
+        "pid": None,
+        "restarts": 1,
+        "detail": "was ended by SIGKILL",
+        "number": 1,
+    },
     "event.transport": {"playing": False, "bpm": None, "position_s": 0.0},
     "event.heartbeat": {"session": SESSION, "uptime_s": 86400.5, "worker": "ready"},
 }

@@ -7,6 +7,12 @@ import sys
 from typing import Any
 
 import pytest
+import torch
+from torch import Tensor
+
+from engine.guidance import OutOfMemory, guided
+from engine.models.dit import DiT, DiTConfig
+from engine.models.prepared_dit import PreparedDiT, Prompt
 
 ROOM = """
 import resource
@@ -37,7 +43,7 @@ else:
     print("fits", float((got - expected).abs().max()) < 1e-4)
 """
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the limit on memory is Linux's")
+limited = pytest.mark.skipif(sys.platform != "linux", reason="the limit on memory is Linux's")
 
 
 def said(**values: Any) -> str:
@@ -47,11 +53,58 @@ def said(**values: Any) -> str:
     return done.stdout.strip()
 
 
+@limited
 def test_a_batch_that_does_not_fit_is_halved_until_it_does() -> None:
     assert said(clips=48, frames=500, whole=True, room=200_000_000) == "fits True"
 
 
+@limited
 def test_a_clip_that_does_not_fit_alone_is_said_to() -> None:
     assert said(clips=1, frames=30_000, whole=False, room=50_000_000) == (
         "a clip of 30000 latent frames does not fit into this device's memory"
     )
+
+
+class FakeNarrowNetwork(PreparedDiT):
+    """Has memory for so many items at once, and remembers how many it was asked for."""
+
+    most: int
+    asked: list[int]
+
+    def velocity(self, latent: Tensor, timestep: int, prompt: Prompt) -> Tensor:
+        self.asked.append(len(latent))
+        if len(latent) > self.most:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return super().velocity(latent, timestep, prompt)
+
+
+def narrow(most: int) -> FakeNarrowNetwork:
+    torch.manual_seed(0)
+    sizes = DiTConfig(
+        latent_dim=4, width=32, depth=2, heads=2, mlp_ratio=2.0, context_dim=8, frame_context_dim=8
+    )
+    network = FakeNarrowNetwork.of(DiT(sizes).eval(), precision="float32")
+    assert isinstance(network, FakeNarrowNetwork)
+    network.most, network.asked = most, []
+    return network
+
+
+@pytest.mark.parametrize("unlike", [False, True], ids=["empty", "unlike"])
+def test_branches_that_do_not_fit_together_are_asked_one_after_the_other(unlike: bool) -> None:
+    network = narrow(most=8)
+    items = 4 if unlike else 2
+    prompt = network.listen(
+        torch.randn(items, 3, 8), None, torch.randn(items, 1, 8), empty=0 if unlike else 2
+    )
+    latent, level = torch.randn(2, 4, 30), torch.tensor(0.5)
+    whole = guided(network, prompt, 5.0)(latent, level)
+    network.most, network.asked = 1, []
+    velocity = guided(network, prompt, 5.0)
+    assert torch.allclose(velocity(latent, level), whole, atol=1e-5)
+    assert network.asked == [4, 2, 1, 1, 1, 1]
+    network.asked = []
+    velocity(latent, level)
+    assert network.asked == [1, 1, 1, 1], "the next step knows"
+    network.most = 0
+    with pytest.raises(OutOfMemory):
+        velocity(latent, level)

@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 import psutil
 import zmq
@@ -42,10 +42,11 @@ def wait_for(what: Callable[[], Any], within_s: float = WAIT_S) -> Any:
 class EngineProcess:
     """Started at once, with more `options` if wanted; `with` ends it however the test ended."""
 
-    def __init__(self, data_dir: Path, *options: str) -> None:
+    def __init__(self, data_dir: Path, *options: str, stderr: IO[bytes] | None = None) -> None:
         self.process = subprocess.Popen(
             command(data_dir, "--port", "0", "--json", "--no-announce", *options),
             stdout=subprocess.PIPE,
+            stderr=stderr,
             env=environment(),
             cwd=ROOT,
         )

@@ -15,6 +15,7 @@ from plugin_bridge.audio_store import AudioStore
 from plugin_bridge.bridge import Addresses, Bridge
 from plugin_bridge.config import BridgeConfig
 from plugin_bridge.journal import Journal
+from plugin_bridge.metrics import Metrics
 from plugin_bridge.scene_store import SceneStore
 from scene_schema.envelope import Envelope, envelope_for
 from scene_schema.job_states import FINAL
@@ -49,20 +50,20 @@ def request(caption: str = "rain", **fields: Any) -> RenderRequest:
 
 
 class FakeWorker:
-    """Remembers what it was sent."""
+    """Remembers what it was sent, and whether it was to be loaded or not."""
 
-    def __init__(self) -> None:
-        self.status = WorkerStatus(state="ready", pid=1)
+    def __init__(self, number: int = 0) -> None:
+        self.number = number
+        self.status = WorkerStatus(state="ready", pid=1, number=number)
         self.sent: list[Envelope] = []
         self.kills = 0
+        self.loads = 0
+        self.unloads = 0
 
     def send(self, message: Envelope) -> None:
         self.sent.append(message)
         if message.type == "render":
-            self.status = WorkerStatus(state="rendering", pid=1)
-
-    def kill(self) -> None:
-        self.kills += 1
+            self.status = WorkerStatus(state="rendering", pid=1, number=self.number)
 
     def renders(self) -> list[RenderJob]:
         return [RenderJob.model_validate(one.content) for one in self.sent if one.type == "render"]
@@ -71,28 +72,54 @@ class FakeWorker:
         return [one.content["job"] for one in self.sent if one.type == "cancel"]
 
 
+class FakePool:
+    """Some fake workers, by number."""
+
+    def __init__(self, count: int) -> None:
+        self.workers = [FakeWorker(number) for number in range(count)]
+
+    @property
+    def statuses(self) -> list[WorkerStatus]:
+        return [one.status for one in self.workers]
+
+    def send(self, worker: int, message: Envelope) -> None:
+        self.workers[worker].send(message)
+
+    def kill(self, worker: int) -> None:
+        self.workers[worker].kills += 1
+
+    def load(self, worker: int) -> None:
+        self.workers[worker].loads += 1
+
+    def unload(self, worker: int) -> None:
+        self.workers[worker].unloads += 1
+
+
 class Room:
-    """One bridge, its worker, what it published, and a clock that the test turns."""
+    """One bridge, its workers (`worker` is the first), what it published, and a clock that the test turns."""
 
     def __init__(self, data_dir: Path, **config: Any) -> None:
         self.config = BridgeConfig(data_dir=data_dir, model="fake", **config)
         self.journal = Journal(data_dir / "journal.sqlite")
-        self.worker = FakeWorker()
+        self.pool = FakePool(self.config.workers or 1)
+        self.worker = self.pool.workers[0]
         self.audio = AudioStore(data_dir / "audio")
         self.store = SceneStore(self.journal)
         self.events: list[tuple[str, Envelope]] = []
         self.now_s = 0.0
+        self.metrics = Metrics(lambda: self.now_s)
         self.bridge = Bridge(
             self.config,
             FAKE,
             self.store,
             self.audio,
-            self.worker,
+            self.pool,
             Access(operator_token="operator's", token=None, projects=self.config.projects),
             lambda topic, event: self.events.append((topic, event)),
             Addresses(request="tcp://r", control="tcp://c", events="tcp://e"),
             asyncio.Event(),
             clock=lambda: self.now_s,
+            metrics=self.metrics,
         )
 
     async def ask(self, kind: str, content: dict[str, Any] | None = None, **header: Any) -> Envelope:
@@ -100,9 +127,9 @@ class Room:
         (answer,) = await self.bridge.handle(Envelope(kind, content or {}, **header))
         return answer
 
-    async def tell(self, kind: str, content: Any, *binary: bytes) -> None:
-        """The worker says something."""
-        await self.bridge.heard(envelope_for(kind, content, binary=binary))
+    async def tell(self, kind: str, content: Any, *binary: bytes, worker: int = 0) -> None:
+        """A worker says something."""
+        await self.bridge.heard(worker, envelope_for(kind, content, binary=binary))
 
     async def say_length(self, length_s: float) -> None:
         """The worker answers the newest question how long a clip should be, once it is asked."""
@@ -110,21 +137,22 @@ class Room:
             await asyncio.sleep(0.001)
         await self.tell("length", ExpectedLength(id=asked[-1].content["id"], length_s=length_s))
 
-    async def become(self, state: Any, **fields: Any) -> None:
-        """The worker's process changes."""
-        self.worker.status = WorkerStatus(state=state, **fields)
-        await self.bridge.worker_changed(self.worker.status)
+    async def become(self, state: Any, number: int = 0, **fields: Any) -> None:
+        """A worker's process changes."""
+        status = WorkerStatus(state=state, number=number, **fields)
+        self.pool.workers[number].status = status
+        await self.bridge.worker_changed(status)
 
-    async def render(self, job: RenderJob | None = None, **done: Any) -> dict[str, Any]:
-        """The worker finishes its newest job; returns the job's last status."""
-        job = job or self.worker.renders()[-1]
+    async def render(self, job: RenderJob | None = None, worker: int = 0, **done: Any) -> dict[str, Any]:
+        """A worker finishes its newest job; returns the job's last status."""
+        job = job or self.pool.workers[worker].renders()[-1]
         await self.tell("render.progress", RenderProgress(job=job.id, stage="sampling", step=20, steps=20))
         length = round(job.request.duration_s * FAKE.rate_hz)
         samples = np.full((length, 1), 0.1, dtype="<f4")
         values = {"rate_hz": FAKE.rate_hz, "channels": 1, "length_samples": length, "rendered_s": 0.25}
         binary = done.pop("binary", samples.tobytes())
-        await self.tell("render.done", RenderDone(job=job.id, **{**values, **done}), binary)
-        await self.become("ready")
+        await self.tell("render.done", RenderDone(job=job.id, **{**values, **done}), binary, worker=worker)
+        await self.become("ready", worker)
         return await self.ended(job.id)
 
     async def stopped(self, job_id: str) -> None:

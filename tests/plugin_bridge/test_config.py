@@ -44,12 +44,38 @@ def test_loopback_is_taken(host: str) -> None:
         ({"waiting_jobs": 31}, "$.waiting_jobs"),
         ({"lease_s": 0.5}, "$.lease_s"),
         ({"lease_s": float("inf")}, "$.lease_s"),
+        ({"devices": ("gpu",)}, "$.devices"),
+        ({"devices": ("cpu", "")}, "$.devices"),
+        ({"devices": ()}, "$.devices"),
+        ({"devices": ("cuda:0", "cuda:1"), "workers": 1}, "$.workers"),
+        ({"workers": 0}, "$.workers"),
+        ({"workers": 65}, "$.workers"),
+        ({"keep_warm_s": 0.0}, "$.keep_warm_s"),
+        ({"idle_unload_s": float("nan")}, "$.idle_unload_s"),
     ],
 )
 def test_refused_by_name(options: dict[str, Any], field: str) -> None:
     with pytest.raises(Refused) as refused:
         BridgeConfig(**options)
     assert [finding.field for finding in refused.value.findings] == [field]
+
+
+@pytest.mark.parametrize(
+    "options, seats",
+    [
+        ({}, [("auto", 5)]),
+        ({"workers": 2}, [("auto", 3), ("auto", 2)]),
+        ({"devices": ("cuda:0", "cuda:1")}, [("cuda:0", 3), ("cuda:1", 2)]),
+        ({"devices": ("cuda:0", "cpu"), "workers": 3}, [("cuda:0", 2), ("cpu", 2), ("cuda:0", 1)]),
+        ({"workers": 6}, [("auto", 1)] * 6),
+    ],
+)
+def test_workers_take_the_devices_in_turn_and_share_the_threads(
+    options: dict[str, Any], seats: list[tuple[str, int]]
+) -> None:
+    found = BridgeConfig(worker_threads=5, **options).seats
+    assert [(one.device, one.threads) for one in found] == seats
+    assert [one.number for one in found] == list(range(len(seats)))
 
 
 def test_the_default_folder_is_not_created() -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import socket
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from engine.checkpoint import SHIPPED
 from plugin_bridge import doctor
@@ -75,3 +78,46 @@ def test_a_clock_of_long_ago_and_a_folder_that_is_a_file(tmp_path: Path) -> None
     assert doctor._clock(lambda: 0.0).grade == "fault"
     (tmp_path / "file").write_text("")
     assert doctor._folder(tmp_path / "file").grade == "fault"
+
+
+def test_who_has_a_port_is_named() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        said = doctor.owner(port)
+        if Path("/proc/net/tcp").exists():
+            assert said.split()[0] == str(os.getpid())
+    assert doctor.owner(port) == ""
+
+
+@pytest.mark.parametrize(
+    ("used", "built_for", "driver", "grade", "words"),
+    [
+        (True, "12.4", "550.1, H100", "good", "driver 550.1"),
+        (False, "", None, "good", "render on the CPU"),
+        (False, "12.4", None, "good", "render on the CPU"),
+        (False, "12.4", "no answer: mismatch", "care", "mismatch"),
+        (False, "", "550.1, H100", "care", "built without CUDA"),
+        (False, "13.0", "470.1, V100", "care", "built for CUDA 13.0"),
+    ],
+)
+def test_a_gpu_that_is_there_and_not_used_is_named(
+    used: bool, built_for: str, driver: str | None, grade: str, words: str
+) -> None:
+    said = doctor._gpu(used, built_for, driver)
+    assert (said.grade, words in said.detail) == (grade, True)
+    assert bool(said.next_step) == (grade != "good")
+
+
+def test_libraries_and_memory_are_told(tmp_path: Path) -> None:
+    assert doctor._sound().grade == "good"
+    assert "libsndfile" in doctor._sound().detail
+    assert doctor._sockets().detail.startswith("pyzmq ")
+    assert "the weights take" in doctor._memory("compact").detail
+    assert doctor._memory(str(tmp_path / "none")).grade == "care"
+
+
+def test_weights_that_do_not_fit_are_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "available_bytes", lambda: 1000)
+    assert doctor._memory("compact").grade == "fault"
+    monkeypatch.setattr(doctor, "available_bytes", lambda: None)
+    assert doctor._memory("compact").grade == "good"

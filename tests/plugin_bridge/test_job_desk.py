@@ -243,8 +243,8 @@ def test_a_render_that_will_not_stop_costs_the_worker_its_life(tmp_path: Path) -
 def test_nonsense_from_the_worker_costs_the_worker_its_life(tmp_path: Path) -> None:
     async def story(room: Room) -> None:
         await start(room)
-        await room.bridge.heard(Envelope("render.sung", {}))
-        await room.bridge.heard(Envelope("render.done", {"job": 7}))
+        await room.bridge.heard(0, Envelope("render.sung", {}))
+        await room.bridge.heard(0, Envelope("render.done", {"job": 7}))
         assert room.worker.kills == 2
         assert (await room.ask("status")).type == "status.reply"
 

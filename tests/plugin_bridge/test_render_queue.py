@@ -5,35 +5,42 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from plugin_bridge.render_queue import Decision, Move, RenderQueue
+from plugin_bridge.render_queue import Decision, Move, RenderQueue, Running
 from scene_schema.job_states import FINAL, State, check_move
 from scene_schema.priority import Priority
 from scene_schema.rendering import RenderJob
 from tests.plugin_bridge.fakes import request
 
 _ids = itertools.count()
+WORKERS = 3
 
 
 def job(layer: str = "env", caption: str = "rain", scene: str = "place") -> RenderJob:
     return RenderJob(id=f"job{next(_ids)}", scene=scene, layer=layer, revision=1, request=request(caption))
 
 
-def started(queue: RenderQueue, one: RenderJob) -> RenderJob:
+def started(queue: RenderQueue, one: RenderJob, worker: int = 0) -> RenderJob:
     queue.submit(one)
-    queue.advance()
-    queue.sent()
+    advance(queue, worker)
+    queue.sent(worker)
     return one
 
 
-def test_runs_in_order_one_at_a_time() -> None:
+def advance(queue: RenderQueue, worker: int = 0) -> None:
+    head = queue.head()
+    assert head is not None
+    queue.advance(head, worker)
+
+
+def test_runs_in_order() -> None:
     queue = RenderQueue()
     first, second, third = job("a"), job("b", "wind"), job("c", "sea")
     for one in (first, second, third):
         assert queue.submit(one) == (one, Decision())
     assert queue.positions() == {first.id: 0, second.id: 1, third.id: 2}
     assert queue.head() == first
-    queue.advance()
-    assert queue.head() is None
+    advance(queue)
+    assert queue.head() == second
     assert queue.positions() == {second.id: 1, third.id: 2}
 
 
@@ -49,7 +56,7 @@ def test_a_newer_edit_supersedes_the_waiting_job_in_its_place() -> None:
 def test_a_newer_edit_stops_the_running_job() -> None:
     queue = RenderQueue()
     old, new = started(queue, job(caption="rain")), job(caption="storm")
-    assert queue.submit(new) == (new, Decision(stop=old.id))
+    assert queue.submit(new) == (new, Decision(stop=Running(old, 0, True, "superseded")))
     assert queue.gave_up(old.id) == Decision([Move(old.id, "superseded")])
     assert queue.head() == new
 
@@ -57,7 +64,7 @@ def test_a_newer_edit_stops_the_running_job() -> None:
 def test_a_running_job_is_told_to_stop_once() -> None:
     queue = RenderQueue()
     old = started(queue, job(caption="rain"))
-    assert queue.cancel(old.id) == Decision(stop=old.id)
+    assert queue.cancel(old.id) == Decision(stop=Running(old, 0, True, "cancelled"))
     assert queue.submit(job(caption="storm"))[1] == Decision()
     assert queue.gave_up(old.id) == Decision([Move(old.id, "cancelled")])
 
@@ -66,7 +73,7 @@ def test_a_job_that_has_not_gone_out_ends_at_once() -> None:
     queue = RenderQueue()
     loading, new = job(caption="rain"), job(caption="storm")
     queue.submit(loading)
-    queue.advance()
+    advance(queue)
     assert queue.submit(new)[1] == Decision([Move(loading.id, "superseded")])
 
 
@@ -91,8 +98,8 @@ def test_the_same_sound_is_not_asked_for_twice() -> None:
     first = job()
     queue.submit(first)
     assert queue.submit(job()) == (first, Decision())
-    queue.advance()
-    queue.sent()
+    advance(queue)
+    queue.sent(0)
     assert queue.submit(job()) == (first, Decision())
     queue.rendered(first.id)
     assert queue.submit(job()) == (first, Decision())
@@ -120,19 +127,79 @@ def test_a_worker_may_die_under_a_job_once() -> None:
     queue = RenderQueue()
     unlucky, other = started(queue, job("a")), job("b", "wind")
     queue.submit(other)
-    assert queue.worker_lost() == Decision([Move(unlucky.id, "queued")])
+    assert queue.worker_lost(0) == Decision([Move(unlucky.id, "queued")])
     assert queue.head() == unlucky
-    queue.advance()
-    assert queue.worker_lost() == Decision([Move(unlucky.id, "failed")])
+    advance(queue)
+    assert queue.worker_lost(0) == Decision([Move(unlucky.id, "failed")]), "the second never began it"
     assert queue.head() == other
+
+
+def test_a_job_that_two_workers_died_of_is_told_apart() -> None:
+    queue = RenderQueue()
+    killer = started(queue, job("a"))
+    queue.worker_lost(0)
+    advance(queue, 1)
+    queue.sent(1)
+    assert queue.worker_lost(1) == Decision([Move(killer.id, "failed")], killer=killer)
 
 
 def test_a_worker_that_dies_while_stopping_a_job_has_stopped_it() -> None:
     queue = RenderQueue()
     old = started(queue, job())
     queue.cancel(old.id)
-    assert queue.worker_lost() == Decision([Move(old.id, "cancelled")])
-    assert queue.worker_lost() == Decision()
+    assert queue.worker_lost(0) == Decision([Move(old.id, "cancelled")])
+    assert queue.worker_lost(0) == Decision()
+
+
+def test_a_lost_worker_costs_its_own_job_alone() -> None:
+    queue = RenderQueue()
+    first, second = started(queue, job("a"), 0), started(queue, job("b", "wind"), 1)
+    assert queue.worker_lost(1) == Decision([Move(second.id, "queued")])
+    assert queue.jobs() == [first, second]
+
+
+def test_a_worker_that_will_not_come_back_is_not_held_against_its_job() -> None:
+    queue = RenderQueue()
+    one = job("a")
+    queue.submit(one)
+    for _ in range(3):
+        advance(queue, 1)
+        assert queue.worker_gone(1) == Decision([Move(one.id, "queued")])
+
+
+def test_the_same_sound_is_not_made_by_two_workers() -> None:
+    queue = RenderQueue()
+    first = started(queue, job("a", "rain"), 0)
+    same, other = job("b", "rain"), job("c", "wind")
+    queue.submit(same)
+    queue.submit(other)
+    assert queue.head() == other, "nobody waits behind a job that waits for its sound"
+    queue.rendered(first.id)
+    assert queue.head() == other
+    queue.delivered(first.id, "done")
+    assert queue.head() == same
+    assert queue.found(same.id) == Decision([Move(same.id, "done")])
+    assert queue.refuse(same.id) == Decision()
+
+
+def test_a_newer_edit_runs_beside_the_job_that_it_stops() -> None:
+    queue = RenderQueue()
+    old = started(queue, job("a", "rain"), 0)
+    new = started(queue, job("a", "storm"), 1)
+    newest = job("a", "hail")
+    assert queue.submit(newest)[1] == Decision(stop=Running(new, 1, True, "superseded"))
+    assert queue.gave_up(new.id) == Decision([Move(new.id, "superseded")])
+    assert queue.gave_up(old.id) == Decision([Move(old.id, "superseded")])
+
+
+def test_a_job_that_waits_for_a_model_goes_to_the_worker_that_is_ready_first() -> None:
+    queue = RenderQueue()
+    one = job("a")
+    queue.submit(one)
+    advance(queue, 0)
+    queue.hand_over(0, 1)
+    queue.sent(1)
+    assert queue.running == {1: Running(one, 1, sent=True)}
 
 
 def test_removing_a_layer_ends_its_jobs_and_no_others() -> None:
@@ -166,7 +233,7 @@ def test_a_held_job_keeps_its_place_and_lets_others_pass_but_no_batch() -> None:
     queue.held.add(typed.id)
     assert queue.jobs() == [typed, other, slow]
     assert queue.head() == other
-    queue.advance()
+    advance(queue)
     queue.rendered(other.id)
     assert queue.head() is None, "batch would have the worker when the typing ends"
     queue.held.discard(typed.id)
@@ -205,7 +272,7 @@ class AnyOrder(RuleBasedStateMachine):
             check_move(self.states[moved], state)
             self.states[moved] = state
         if decision.stop is not None:
-            assert self.states[decision.stop] == "running"
+            assert self.states[decision.stop.job.id] == "running"
 
     @rule(
         scene=st.sampled_from("xy"),
@@ -236,21 +303,35 @@ class AnyOrder(RuleBasedStateMachine):
     def supersede(self, scene: str, layer: str) -> None:
         self.follow(self.queue.supersede(scene, layer))
 
-    @precondition(lambda self: self.queue.head() is not None)
-    @rule(ready=st.booleans())
-    def advance(self, ready: bool) -> None:
+    def free(self) -> list[int]:
+        return [worker for worker in range(WORKERS) if worker not in self.queue.running]
+
+    @precondition(lambda self: self.queue.head() is not None and self.free())
+    @rule(ready=st.booleans(), data=st.data())
+    def advance(self, ready: bool, data: st.DataObject) -> None:
         head = self.queue.head()
         assert head is not None
-        self.queue.advance()
+        worker = data.draw(st.sampled_from(self.free()))
+        self.queue.advance(head, worker)
         if ready:
-            self.queue.sent()
+            self.queue.sent(worker)
         self.follow(Decision([Move(head.id, "running" if ready else "loading")]))
 
-    @precondition(lambda self: self.queue.running and self.queue.running.sent)
-    @rule(finished=st.booleans())
-    def answer(self, finished: bool) -> None:
-        assert self.queue.running is not None
-        running = self.queue.running.job.id
+    def unsent(self) -> list[int]:
+        return [worker for worker, one in self.queue.running.items() if not one.sent]
+
+    @precondition(lambda self: self.unsent() and self.free())
+    @rule(data=st.data())
+    def hand_over(self, data: st.DataObject) -> None:
+        self.queue.hand_over(
+            data.draw(st.sampled_from(self.unsent())), data.draw(st.sampled_from(self.free()))
+        )
+
+    @precondition(lambda self: any(one.sent for one in self.queue.running.values()))
+    @rule(finished=st.booleans(), data=st.data())
+    def answer(self, finished: bool, data: st.DataObject) -> None:
+        sent = [one.job.id for one in self.queue.running.values() if one.sent]
+        running = data.draw(st.sampled_from(sent))
         self.follow(self.queue.rendered(running) if finished else self.queue.gave_up(running))
 
     @precondition(lambda self: self.queue.delivering)
@@ -273,9 +354,19 @@ class AnyOrder(RuleBasedStateMachine):
     def pass_on(self, data: st.DataObject, client: str, heir: str) -> None:
         self.queue.pass_on(data.draw(st.sampled_from(list(self.states))), client, heir)
 
-    @rule()
-    def lose_worker(self) -> None:
-        self.follow(self.queue.worker_lost())
+    @rule(worker=st.integers(0, WORKERS - 1))
+    def lose_worker(self, worker: int) -> None:
+        self.follow(self.queue.worker_lost(worker))
+
+    @rule(worker=st.integers(0, WORKERS - 1))
+    def miss_worker(self, worker: int) -> None:
+        self.follow(self.queue.worker_gone(worker))
+
+    @precondition(lambda self: self.queue.waiting)
+    @rule(found=st.booleans(), data=st.data())
+    def leave(self, found: bool, data: st.DataObject) -> None:
+        waiting = data.draw(st.sampled_from([one.id for one in self.queue.waiting.values()]))
+        self.follow(self.queue.found(waiting) if found else self.queue.refuse(waiting))
 
     @rule()
     def give_up(self) -> None:
@@ -296,8 +387,18 @@ class AnyOrder(RuleBasedStateMachine):
         assert self.queue.held <= set(self.queue.turns.order())
         head = self.queue.head()
         assert head is None or head.id not in self.queue.held
-        running = self.queue.running
-        assert running is None or self.states[running.job.id] == ("running" if running.sent else "loading")
+        for worker, running in self.queue.running.items():
+            assert running.worker == worker
+            assert self.states[running.job.id] == ("running" if running.sent else "loading")
+
+    @invariant()
+    def a_layer_has_one_job_that_is_not_being_stopped(self) -> None:
+        making = [one.job for one in self.queue.running.values() if one.ending is None]
+        waiting = list(self.queue.waiting.values())
+        layers = [(one.scene, one.layer) for one in making + waiting]
+        assert len(layers) == len(set(layers))
+        sounds = [one.take for one in [*making, *self.queue.delivering.values()]]
+        assert len(sounds) == len(set(sounds)), "no sound is made twice"
 
 
 TestAnyOrder = AnyOrder.TestCase

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from plugin_bridge.config import BridgeConfig
+from plugin_bridge.config import BridgeConfig, Seat
 from plugin_bridge.worker_process import WorkerProcess, clear_leftovers
 from scene_schema.envelope import Envelope, envelope_for
 from scene_schema.messages import WorkerStatus
@@ -161,6 +161,94 @@ def test_one_that_does_not_listen_is_ended_by_force(monkeypatch: pytest.MonkeyPa
     assert watched.names() == ["starting", "loading", "stopped"]
     assert watched.states[1].pid is not None
     assert not is_alive(watched.states[1].pid)
+
+
+def test_unloaded_and_loaded_again() -> None:
+    async def story(watched: Watched) -> None:
+        await watched.until(lambda: watched.worker.status.state == "ready")
+        pid = watched.worker.status.pid
+        assert pid is not None
+        watched.worker.unload()
+        assert watched.worker.status.state == "unloaded", "nothing is sent from here on"
+        await watched.until(lambda: watched.names()[-1] == "unloaded")
+        assert not is_alive(pid)
+        assert watched.worker.status.pid is None
+        watched.worker.unload()
+        watched.worker.load()
+        await watched.until(lambda: watched.worker.status.state == "ready")
+        watched.worker.send(envelope_for("render", job()))
+        watched.worker.unload()
+        assert watched.worker.status.state == "rendering", "one that has a job is left alone"
+        await watched.until(lambda: watched.heard[-1:] != [] and watched.heard[-1].type == "render.done")
+
+    watched = play(story)
+    assert "lost" not in watched.names()
+    assert watched.worker.status.restarts == 0
+
+
+def test_loaded_again_before_it_has_ended() -> None:
+    async def story(watched: Watched) -> None:
+        await watched.until(lambda: watched.worker.status.state == "ready")
+        watched.worker.unload()
+        watched.worker.load()
+        await watched.until(lambda: watched.names().count("ready") == 2)
+
+    watched = play(story)
+    assert "lost" not in watched.names()
+    assert len({status.pid for status in watched.states if status.state == "ready"}) == 2
+
+
+def test_one_that_loads_or_waits_to_start_again_can_be_unloaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def loading(watched: Watched) -> None:
+        await watched.until(lambda: watched.worker.status.state == "loading")
+        watched.worker.unload()
+        await watched.until(lambda: watched.names()[-1] == "unloaded")
+
+    assert play(loading).names() == ["starting", "loading", "unloaded", "stopped"]
+    run_instead(monkeypatch, "raise SystemExit(1)")
+
+    async def lost(watched: Watched) -> None:
+        await watched.until(lambda: watched.worker.status.state == "lost")
+        watched.worker.unload()
+        await watched.until(lambda: watched.names()[-1] == "unloaded")
+
+    assert play(lost, replace(CONFIG, backoff_first_s=30.0)).names()[-2:] == ["unloaded", "stopped"]
+
+
+def test_one_that_goes_on_is_unloaded_by_force(monkeypatch: pytest.MonkeyPatch) -> None:
+    run_instead(monkeypatch, "import time; time.sleep(60)")
+
+    async def story(watched: Watched) -> None:
+        await watched.until(lambda: watched.worker.status.state == "loading")
+        watched.worker.unload()
+        await watched.until(lambda: watched.names()[-1] == "unloaded")
+
+    assert "lost" not in play(story, replace(CONFIG, worker_exit_s=0.2)).names()
+
+
+def test_one_that_is_idle_for_long_is_unloaded() -> None:
+    async def story(watched: Watched) -> None:
+        await watched.until(lambda: watched.worker.status.state == "ready")
+        watched.worker.send(envelope_for("render", job("slow rain")))  # longer than it may be idle
+        await watched.until(lambda: watched.names()[-1] == "unloaded")
+        assert watched.heard[-1].type == "render.done"
+
+    names = play(story, replace(CONFIG, idle_unload_s=0.5)).names()
+    assert names == ["starting", "loading", "ready", "ready", "unloaded", "stopped"]
+
+
+def test_a_device_that_is_not_there_is_not_tried_again() -> None:
+    async def run() -> Watched:
+        watched = Watched()
+        watched.worker = WorkerProcess(CONFIG, FAKE, Seat(number=3, device="cuda:1", threads=1))
+        watched.worker.start(watched.hear, watched.see)
+        await watched.until(lambda: watched.worker.status.state == "failed")
+        await watched.worker.stop()
+        return watched
+
+    watched = asyncio.run(run())
+    assert watched.worker.status.number == 3
+    assert watched.heard[0].content["failure"]["findings"][0]["got"] == "cuda:1"
 
 
 def test_stopping_while_it_waits_to_start_again(monkeypatch: pytest.MonkeyPatch) -> None:

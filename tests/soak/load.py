@@ -34,6 +34,7 @@ SCENES: Final = tuple(f"scene-{number}" for number in range(8))
 STILL: Final = (
     "still"  # a scene that nobody edits: its mix is delivered by path, the others' would never repeat
 )
+ECHO: Final = "echo"  # whose layers start from the still one's takes, again and again from one document
 LAYERS: Final = ("env", "music", "sfx")
 CAPTIONS: Final = ("rain", "storm", "wind", "bells", "waves", "slow fog")
 GAINS_DB: Final = (0.0, -3.0, -6.0, -12.0)
@@ -74,6 +75,8 @@ class Actor:
     draw: random.Random
     tally: Tally
     last_job: str = ""
+    clip_s: float = 1.0
+    still: dict[str, str] = field(default_factory=dict)  # layer → take of the scene that nobody edits
 
     async def act_until(self, end_s: float, every_s: float) -> None:
         while (now_s := time.monotonic()) < end_s:
@@ -122,9 +125,11 @@ class Actor:
         elif dice < 84:  # an edit from an old revision: refused, with the newest scene
             stale = {**self._change(scene, layer, {"gain_db": -1.0}), "base_revision": 1}
             self._note(await client.ask("layer.edit", stale))
-        elif dice < 86:
-            self._note(await client.ask("layer.move", {"scene": scene, "layer": layer, "index": 0}))
         elif dice < 88:
+            await self._echo(client, layer)
+        elif dice < 89:
+            self._note(await client.ask("layer.move", {"scene": scene, "layer": layer, "index": 0}))
+        elif dice < 90:
             await self._add_and_remove(client, scene)
         elif dice < 94:
             self._note(await client.ask("scene.get", {"scene": scene}))
@@ -132,6 +137,38 @@ class Actor:
             self._note(await client.ask("status", control=self.draw.random() < 0.5))
         else:
             self._note(await client.ask("layer.edit", {"scene": scene, "layer": layer, "changes": {"x": 1}}))
+
+    async def _echo(self, client: ZmqClient, layer: str) -> None:
+        """Edits that start from what is there. Some are refused: others may have edited in between."""
+        if not self.still:
+            reply = await client.ask("scene.get", {"scene": STILL})
+            self.still = {one["layer"]: one["take"] for one in reply.content["layers"]}
+        take, of = self.still[layer], {"scene": ECHO}
+        duration_s = self.draw.choice((0.75, 2.0))  # shorter and longer than the takes are
+        origins: list[dict[str, Any] | None] = [
+            {"kind": "variation", "take": take, "strength": self.draw.choice((0.3, 0.7))},
+            {"kind": "region", "take": take, "from_s": 0.2, "to_s": 0.5},
+            {"kind": "continuation", "take": take},
+            None,
+        ]
+        kind, content = self.draw.choice(
+            [
+                (
+                    "scene.create",
+                    {
+                        "scene": document_of(ECHO, self.clip_s, self.draw.randrange(4)),
+                        "replace": True,
+                        "render": True,
+                    },
+                ),
+                ("layer.edit", self._change(ECHO, layer, {"origin": self.draw.choice(origins)})),
+                ("layer.edit", self._change(ECHO, layer, {"loop": self.draw.random() < 0.5})),
+                ("scene.extend", {**of, "duration_s": duration_s * self.clip_s}),
+                ("scene.compose", {**of, "seed": self.draw.randrange(4)}),
+                ("scene.undo", of),
+            ]
+        )
+        await self._edit(client.ask(kind, content))
 
     async def _add_and_remove(self, client: ZmqClient, scene: str) -> None:
         extra = {"id": f"extra-{client.name}", "view": "env", "caption": self.draw.choice(CAPTIONS)}
@@ -292,13 +329,17 @@ def clients_of(engine: RunningEngine) -> list[Client]:
     ]
 
 
+def document_of(scene: str, clip_s: float, seed: int = 0) -> dict[str, Any]:
+    layers = [{"id": layer, "view": layer, "caption": CAPTIONS[0], "seed": seed} for layer in LAYERS]
+    return {"id": scene, "duration_s": clip_s, "layers": layers}
+
+
 async def furnish(engine: RunningEngine) -> None:
     """The scenes, and the still one rendered."""
     client = ZmqClient("127.0.0.1", engine.port, "furnisher")
     try:
-        for scene in (*SCENES, STILL):
-            layers = [{"id": layer, "view": layer, "caption": CAPTIONS[0]} for layer in LAYERS]
-            document = {"id": scene, "duration_s": CLIP_S[engine.model], "layers": layers}
+        for scene in (*SCENES, STILL, ECHO):
+            document = document_of(scene, CLIP_S[engine.model])
             reply = await client.ask("scene.create", {"scene": document, "render": True})
             assert reply.code == "ok", reply
     finally:
@@ -311,7 +352,8 @@ async def act(engine: RunningEngine, seconds: float, per_s: float, seed: int, ta
     clients = clients_of(engine)
     end_s = time.monotonic() + seconds
     every_s = len(clients) / per_s
-    actors = [Actor(one, random.Random(draw.random()), tally) for one in clients]
+    clip_s = CLIP_S[engine.model]
+    actors = [Actor(one, random.Random(draw.random()), tally, clip_s=clip_s) for one in clients]
     try:
         silent, gone, *_ = await asyncio.gather(
             keep_silent(engine, end_s),

@@ -202,7 +202,8 @@ def fuzz(door: str, count: int, seed: int, folder: Path) -> dict[str, Any]:
             tally.crashes += engine.is_alive()  # one that ended is counted already
         took_s = time.perf_counter() - began_s
         how = None if engine.is_alive() else engine.process and engine.process.returncode
-        log = (engine.data_dir / "engine.log").read_text(encoding="utf-8", errors="replace")
+        logs = sorted(engine.data_dir.glob("engine.log*"), reverse=True)  # the oldest first
+        log = "".join(one.read_text(encoding="utf-8", errors="replace") for one in logs)
     return {
         "crashes": tally.crashes + workers,
         "hangs": tally.hangs,

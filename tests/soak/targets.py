@@ -40,6 +40,17 @@ SCENE: Final = {
     ],
 }
 
+TAKE: Final = "47e6a6b961f65e51442eb154c666619e6e33a2b0ebd835861f03cb328093337f"
+"""What the fake model makes of the layer `env` above."""
+
+PART: Final = {"view": "env", "caption": "light rain", "seed": 1}
+ORIGINS: Final[list[dict[str, Any]]] = [
+    {"kind": "variation", "take": TAKE, "strength": 0.4},
+    {"kind": "region", "take": TAKE, "from_s": 0.05, "to_s": 0.15},
+    {"kind": "continuation", "take": TAKE},
+    {"kind": "mix", "seed": 3, "scene_caption": "a wet street", "parts": [PART, PART], "place": 1},
+]
+
 REQUESTS: Final[list[tuple[str, dict[str, Any]]]] = [
     ("hello", {}),
     ("status", {}),
@@ -48,12 +59,22 @@ REQUESTS: Final[list[tuple[str, dict[str, Any]]]] = [
     ("scene.list", {}),
     ("scene.edit", {"scene": "rain", "changes": {"title": "x", "chords": ["C"]}, "render": False}),
     ("layer.edit", {"scene": "rain", "layer": "env", "changes": {"gain_db": -6.0, "caption": "storm"}}),
+    *(("layer.edit", {"scene": "rain", "layer": "env", "changes": {"origin": one}}) for one in ORIGINS),
+    ("layer.edit", {"scene": "rain", "layer": "env", "changes": {"loop": True, "apart_from": ["wind"]}}),
+    ("layer.edit", {"scene": "rain", "layer": "music", "changes": {"seed": 9}, "draft": True}),
+    ("scene.extend", {"scene": "rain", "duration_s": 0.6, "base_revision": 1}),
+    ("scene.compose", {"scene": "rain", "seed": 5, "render": True}),
+    ("scene.undo", {"scene": "rain", "render": False}),
+    ("scene.redo", {"scene": "rain", "base_revision": 2}),
     ("layer.add", {"scene": "rain", "layer": {"id": "bell", "view": "sfx", "caption": "bell"}, "index": 0}),
     ("layer.remove", {"scene": "rain", "layer": "bell"}),
     ("layer.move", {"scene": "rain", "layer": "env", "index": 1}),
     ("scene.render", {"scene": "rain", "layers": ["env"]}),
     ("scene.deliver", {"scene": "rain", "rate_hz": 48_000, "bit_depth": 16, "loop": True}),
     ("scene.deliver", {"scene": "rain", "hand_off": "path", "folder": "/tmp", "length_bars": 1}),
+    ("scene.deliver", {"scene": "rain", "layers": ["env"], "drafts": True}),
+    ("scene.export", {"scene": "rain", "revisions": "all"}),
+    ("scene.import", {"path": "/tmp/rain.stemscape", "as_id": "fog", "replace": True}),
     ("job.get", {"job": "0" * 32}),
     ("job.cancel", {"job": "0" * 32}),
     ("transport.get", {}),
@@ -196,6 +217,13 @@ HTTP_SEEDS: Final = [
     HttpSeed("POST", "/scenes/rain/layers", {"id": "bell", "view": "sfx", "caption": "bell"}),
     HttpSeed("DELETE", "/scenes/rain/layers/bell"),
     HttpSeed("POST", f"{_LAYER}/move", {"index": 1}),
+    *(HttpSeed("PATCH", _LAYER, {"origin": one}) for one in ORIGINS),
+    HttpSeed("POST", "/scenes/rain/extend?render=false", {"duration_s": 0.6}),
+    HttpSeed("POST", "/scenes/rain/compose", {"seed": 5}),
+    HttpSeed("POST", "/scenes/rain/undo"),
+    HttpSeed("POST", "/scenes/rain/redo", {"render": False}),
+    HttpSeed("POST", "/scenes/rain/export", {"hand_off": "path"}),
+    HttpSeed("POST", "/import?as_id=fog", {"path": "/tmp/rain.stemscape"}),
     HttpSeed("POST", "/scenes/rain/deliver", {"mix": False}),
     HttpSeed("GET", "/scenes/rain/stems/env.wav?rate_hz=48000&bit_depth=16", None, (("Range", "bytes=0-9"),)),
     HttpSeed("GET", "/scenes/rain/mix.flac?loop=true", None, (("If-None-Match", '"x"'),)),
@@ -459,6 +487,9 @@ _OSC: Final[list[tuple[Any, ...]]] = [
     ("/scene/rain/layer/env/seed", 7), ("/scene/rain/layer/env/cues", 0.1, "now", 0.2),
     ("/scene/rain/layer/bell/add", "sfx", "bell"), ("/scene/rain/layer/bell/remove",),
     ("/scene/rain/layer/env/move", 1), ("/scene/rain/render", "env"),
+    ("/scene/rain/layer/env/vary", 0.4), ("/scene/rain/layer/env/redo", 0.05, 0.15),
+    ("/scene/rain/layer/env/loop", True), ("/scene/rain/extend", 0.6), ("/scene/rain/compose", 5),
+    ("/scene/rain/undo",), ("/scene/rain/redo",), ("/scene/rain/export", "revisions", "all"),
     ("/scene/rain/deliver", "rate_hz", 48_000, "mix", 0), ("/job/cancel", "0123"), ("/transport/bpm", 120.0),
     ("/transport/play", 1), ("/scene/create", json.dumps(SCENE), True, False), ("/scene/load", "/tmp/x.yaml"),
     ("/done", "/x"), ("/reply/port", 0),

@@ -23,7 +23,8 @@ import psutil
 import pytest
 
 from benchmarks import cancel
-from tests.soak import followers, kill, load, mutate, small_disk
+from scene_schema import messages
+from tests.soak import dead_followers, followers, kill, load, mutate, small_disk, targets
 from tests.soak.clients import HttpClient, OscClient, Reply, ZmqClient
 from tests.soak.running_engine import ROOT, RunningEngine
 
@@ -197,6 +198,38 @@ def test_two_engines_on_one_folder(engine: RunningEngine) -> None:
     engine.kill()
     engine.start()
     assert ask(engine, "scene.get", {"scene": "rain"}).content["revision"] == 2
+
+
+# --- followers that never read ----------------------------------------------------------------------------
+
+
+def test_the_cost_of_dead_followers_is_measured_beside_those_without(tmp_path: Path) -> None:
+    found = dead_followers.measure(2, 0.5, 1, tmp_path)
+    assert found["dead_followers"] == 9
+    assert len(found["ack_p50_ratios"]) == len(found["event_p99_ratios"]) == 2
+    assert min(found["edits"].values()) > 100
+    assert all(ratio > 0 for ratio in found["ack_p50_ratios"])
+
+
+# --- mutants ----------------------------------------------------------------------------------------------
+
+
+def test_every_request_is_mutated_but_the_one_that_ends_the_engine() -> None:
+    assert {kind for kind, _ in targets.REQUESTS} == messages.REQUESTS.keys() - {"engine.stop"}
+
+
+def test_the_take_that_origins_start_from_is_there(engine: RunningEngine) -> None:
+    asyncio.run(mutate.furnish(engine))
+    engine.wait_idle(20.0)
+    (env, _music) = ask(engine, "scene.get", {"scene": targets.SCENE["id"]}).content["layers"]
+    assert env["take"] == targets.TAKE
+    for origin in targets.ORIGINS:
+        if origin["kind"] == "continuation":  # only a longer scene has room for one
+            ask(engine, "layer.edit", {"scene": "rain", "layer": "env", "changes": {"origin": None}})
+            longer = {"scene": "rain", "changes": {"duration_s": 0.6}, "render": False}
+            assert ask(engine, "scene.edit", longer).code == "ok"
+        changed = {"scene": "rain", "layer": "env", "changes": {"origin": origin}}
+        assert ask(engine, "layer.edit", changed).code == "ok", origin
 
 
 # --- clocks -----------------------------------------------------------------------------------------------

@@ -45,7 +45,7 @@ class HttpRoom:
     async def _open(self, data_dir: Path, config: dict[str, Any]) -> None:
         self.room = Room(data_dir, http_port=0, **config)
         self.room.bridge.access = Access(operator_token="operator's", token=self.room.config.token)
-        self.door = HttpDoor(self.room.config)
+        self.door = HttpDoor(self.room.config, self.room.metrics)
         self.room.events = _Told(self.door)
         self.door.serve(self.room.bridge)
 

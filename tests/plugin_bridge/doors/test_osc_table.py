@@ -49,6 +49,8 @@ def scene_changes(**fields: Any) -> tuple[str, dict[str, Any]]:
 CASES: list[tuple[str, tuple[Value, ...], tuple[str, dict[str, Any]]]] = [
     ("/version", (), ("hello", {})),
     ("/status", (), ("status", {})),
+    ("/load", (), ("engine.load", {})),
+    ("/unload", (), ("engine.unload", {})),
     ("/quit", (), ("engine.stop", {})),
     ("/job", ("j1",), ("job.get", {"job": "j1"})),
     ("/cancel", ("j1",), ("job.cancel", {"job": "j1"})),
