@@ -178,7 +178,7 @@ class JobDesk:
             for job in jobs
         ]
         outlook, positions = self._outlook(), self._queue.positions()
-        statuses = [self._seen(self._statuses[job_id], outlook, positions) for job_id in taken]
+        statuses = [self._seen(self._known(job_id), outlook, positions) for job_id in taken]
         new = {job.id for job in jobs}
         for status in statuses:
             if status.job in new:
@@ -241,15 +241,10 @@ class JobDesk:
 
     def get(self, job_id: str) -> JobStatus:
         """How a job stands. Raises `Refused` (`not_found`)."""
-        if job_id in self._statuses:
-            return self._seen(self._statuses[job_id], self._outlook(), self._queue.positions())
-        if job_id in self._finished:
-            return self._finished[job_id]
-        raise Refused(
-            "not_found",
-            f"there is no job {shown(job_id)}",
-            remedy=f"Jobs end with the engine that made them; it keeps the last {FINISHED_KEPT}.",
-        )
+        status = self._known(job_id)
+        if status.state in FINAL:
+            return status
+        return self._seen(status, self._outlook(), self._queue.positions())
 
     def job_of(self, scene: str, layer: str) -> str | None:
         """The job on its way for a layer."""
@@ -689,6 +684,17 @@ class JobDesk:
         if whole_s is None or status is None or not status.steps or status.stage == "text":
             return whole_s
         return whole_s * (1.0 - status.step / status.steps) if status.stage == "sampling" else 0.0
+
+    def _known(self, job_id: str) -> JobStatus:
+        """The status as it was last changed. Raises `Refused` (`not_found`)."""
+        status = self._statuses.get(job_id) or self._finished.get(job_id)
+        if status is None:
+            raise Refused(
+                "not_found",
+                f"there is no job {shown(job_id)}",
+                remedy=f"Jobs end with the engine that made them; it keeps the last {FINISHED_KEPT}.",
+            )
+        return status
 
     def _seen(
         self, status: JobStatus, outlook: dict[str, float | None], positions: dict[str, int]

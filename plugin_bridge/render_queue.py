@@ -82,11 +82,8 @@ class RenderQueue:
             decision = Decision()
             if there.id in self.delivering:  # the layer is back where it was: what came between is moot
                 decision = self.supersede(job.scene, job.layer)
-            elif (
-                self.is_waiting(there.id) and self.turns.place(there.id).priority != priority == "interactive"
-            ):
-                self.turns.leave(there.id)
-                self.turns.join(there.id, client, priority)
+            elif priority == "interactive" and self.is_waiting(there.id):
+                self._hasten(there, client)
             return there, decision
         decision = Decision()
         key = (job.scene, job.layer)

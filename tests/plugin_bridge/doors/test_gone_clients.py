@@ -31,7 +31,7 @@ _numbers = itertools.count()
 
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineProcess]:
-    options = ("--lease-s", f"{LEASE_S:g}", "--quiet-s", "0.5", "--quiet-from-s", "0.4")
+    options = ("--lease-s", f"{LEASE_S:g}", "--quiet-s", "1", "--quiet-from-s", "0.4")
     with EngineProcess(tmp_path_factory.mktemp("data"), *options) as engine:
         engine.wait_ready()
         yield engine
