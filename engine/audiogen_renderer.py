@@ -84,8 +84,8 @@ class AudioGenRenderer:
         """Reads the weights. Raises `Refused` (`model_failed`) where they are not the right ones.
 
         `threads` on a CPU; 0 leaves torch's own choice. `device` as `pick_device` takes it; "auto" is a GPU
-        where there is one. The denoiser multiplies in the fastest type of this
-        machine that rounds no weights, or as the model's variant says; all else is float32.
+        where there is one. The denoiser multiplies in the fastest type of this machine that rounds no
+        weights, or as the model's variant says; all else is float32.
         """
         if threads:
             torch.set_num_threads(threads)
@@ -97,7 +97,7 @@ class AudioGenRenderer:
         free_bytes = torch.cuda.mem_get_info(place)[0] if place.type == "cuda" else None
         check_before_loading(model, precision, gpu_free_bytes=free_bytes)
         max_tokens = model.generator_config["tokenizer_max_length"]
-        text = TextReader.load(model.text_encoder, max_tokens=max_tokens).to(device)
+        text = TextReader.load(model.text_encoder, max_tokens=max_tokens).to(place)
         try:
             prompts, network = _generator(model, text.text_dim, precision, place)
             codec = _codec(model, place)

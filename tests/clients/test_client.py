@@ -240,7 +240,7 @@ def test_one_async_client_does_many_things_at_once(engine: LocalEngine, new_scen
 
 
 def test_a_wait_that_is_given_up_leaves_the_client_usable(engine: LocalEngine, new_scene: NewScene) -> None:
-    scene = new_scene("slow rain")
+    scene = new_scene("slow rain that is given up")
 
     async def story() -> str:
         async with await AsyncClient.connect(engine.address) as client:
