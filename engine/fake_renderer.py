@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import numpy as np
@@ -29,6 +29,7 @@ class FakeRenderer:
     """Tones where a model would be. `device` says so too."""
 
     device = "fake"
+    usual_together = 1
 
     def __init__(self, capabilities: Capabilities) -> None:
         self.capabilities = capabilities
@@ -40,13 +41,25 @@ class FakeRenderer:
     def render(self, request: RenderRequest, old: Old | None = None) -> Iterator[Progress | Sound]:
         """`request.steps` steps of 5 ms; a caption that begins with "slow" takes ten times as long. One that
         begins with "broken" fails, as a fault of the engine does."""
-        rate_hz = self.capabilities.rate_hz
+        yield from self._steps([request])
+        yield self._tone(request, old)
+
+    def render_together(self, requests: Sequence[RenderRequest]) -> Iterator[Progress | list[Sound]]:
+        """As long as its slowest request takes alone."""
+        yield from self._steps(requests)
+        yield [self._tone(request) for request in requests]
+
+    def _steps(self, requests: Sequence[RenderRequest]) -> Iterator[Progress]:
+        slow = any(request.caption.startswith("slow") for request in requests)
         yield Progress("text", 1, 1)
-        for step in range(request.steps):
-            time.sleep(STEP_S * (10 if request.caption.startswith("slow") else 1))
-            yield Progress("sampling", step + 1, request.steps)
-        if request.caption.startswith("broken"):
+        for step in range(requests[0].steps):
+            time.sleep(STEP_S * (10 if slow else 1))
+            yield Progress("sampling", step + 1, requests[0].steps)
+        if any(request.caption.startswith("broken") for request in requests):
             raise RuntimeError("this caption was asked to fail")
+
+    def _tone(self, request: RenderRequest, old: Old | None = None) -> Sound:
+        rate_hz = self.capabilities.rate_hz
         length = round(request.duration_s * rate_hz)
         turns = pitch_hz(request) * np.arange(length) / rate_hz
         if request.loop:  # whole turns
@@ -56,9 +69,8 @@ class FakeRenderer:
             wave[min(round(cue.at_s * rate_hz), length - 1)] = 0.5
         tone: Samples = wave.astype(np.float32)[:, None]
         pitches = np.full((1, math.ceil(request.duration_s * self.capabilities.latent_rate_hz)), turns[1])
-        yield Sound(
-            tone if old is None else _from(old, tone, request, rate_hz), rate_hz, pitches.astype("<f2")
-        )
+        samples = tone if old is None else _from(old, tone, request, rate_hz)
+        return Sound(samples, rate_hz, pitches.astype("<f2"))
 
 
 def _from(old: Old, tone: Samples, request: RenderRequest, rate_hz: int) -> Samples:

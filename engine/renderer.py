@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
@@ -59,6 +59,28 @@ class Renderer(Protocol):
         """Yields `Progress` after every step and one `Sound` at the end. `old` comes where `request.origin`
         names a take."""
         ...
+
+
+@runtime_checkable
+class RendersTogether(Protocol):
+    """A model that can render several requests as one batch."""
+
+    usual_together: int
+    """How many of 10 s it renders at once where nobody says otherwise: 1 where a batch takes as long as its
+    requests one by one."""
+
+    def render_together(self, requests: Sequence[RenderRequest]) -> Iterator[Progress | list[Sound]]:
+        """Yields `Progress` after every step and the sounds at the end. The requests must be `alike`."""
+        ...
+
+
+def alike(one: RenderRequest, other: RenderRequest) -> bool:
+    """Whether the two can be one batch: from nothing but words, for as long and in the same way."""
+    return _way(one) == _way(other) and one.origin is other.origin is None
+
+
+def _way(request: RenderRequest) -> tuple[object, ...]:
+    return request.duration_s, request.steps, request.guidance, request.loop, bool(request.apart_from)
 
 
 @runtime_checkable

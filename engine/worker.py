@@ -19,7 +19,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import numpy as np
 import zmq
@@ -27,7 +27,7 @@ from pydantic import BaseModel
 
 from engine import checkpoint
 from engine.log_lines import FORMS, Form, about, formatter
-from engine.renderer import Old, Progress, Renderer, SaysLength, Sound
+from engine.renderer import Old, Progress, Renderer, RendersTogether, SaysLength, Sound
 from scene_schema.envelope import Envelope, decode, encode, envelope_for
 from scene_schema.errors import Finding, Refused
 from scene_schema.messages import (
@@ -59,8 +59,16 @@ class KeepWarm(NamedTuple):
     nudge: Callable[[], None]
 
 
+class _Order(NamedTuple):
+    """A job, and the take that it starts from."""
+
+    job: RenderJob
+    old: Old | None
+
+
 class Worker:
-    """The loop between a socket and a renderer. Jobs wait in order; a cancel reaches waiting and running."""
+    """The loop between a socket and a renderer. Batches wait in order, most of them of one job; a cancel
+    reaches waiting and running jobs."""
 
     def __init__(
         self, socket: zmq.Socket[bytes], renderer: Renderer, keep_warm: KeepWarm | None = None
@@ -69,9 +77,11 @@ class Worker:
         self._renderer = renderer
         self._keep_warm = keep_warm
         self._draft_done: Sound | None = None  # the running job's
-        self._waiting: deque[tuple[RenderJob, Old | None]] = deque()
-        self._running = ""
-        self._cancelled = False  # the running job
+        self._waiting: deque[list[_Order]] = deque()
+        self._coming: list[_Order] = []  # of a batch that is not here as a whole
+        self._arrived = 0  # of its jobs, those that were cancelled since included
+        self._running: list[str] = []
+        self._cancelled: set[str] = set()  # of the running jobs
         self._stopping = False
 
     def run(self) -> None:
@@ -81,7 +91,7 @@ class Worker:
                 self._idle()
             self._read(wait=not self._waiting)
             if self._waiting and not self._stopping:
-                self._work(*self._waiting.popleft())
+                self._work(self._waiting.popleft())
 
     def _idle(self) -> None:
         """Waits for a message, and keeps the device from slowing down meanwhile."""
@@ -89,12 +99,63 @@ class Worker:
             while not self._socket.poll(round(1000.0 * self._keep_warm.every_s)):
                 self._keep_warm.nudge()
 
-    def _work(self, job: RenderJob, old: Old | None) -> None:
-        with about(request=job.cause, job=job.id, scene=job.scene, layer=job.layer):
-            self._try(job, old)
+    def _work(self, batch: list[_Order]) -> None:
+        if len(batch) == 1:
+            job, old = batch[0]
+            with about(request=job.cause, job=job.id, scene=job.scene, layer=job.layer):
+                self._try(job, old)
+        elif batch and self._fails_together([one.job for one in batch]):
+            again = [[one] for one in batch if one.job.id not in self._cancelled]
+            self._waiting.extendleft(reversed(again))
+        self._running = []
+
+    def _fails_together(self, jobs: list[RenderJob]) -> bool:
+        """Renders a batch. Where that failed, its jobs are to be tried one by one."""
+        self._running, self._cancelled = [job.id for job in jobs], set()
+        with about(scene=jobs[0].scene):
+            failure = self._failure_of(lambda: self._render_together(jobs))
+            if failure is not None:
+                log.warning("a batch of %d jobs failed; they are rendered one by one", len(jobs))
+        return failure is not None
+
+    def _render_together(self, jobs: list[RenderJob]) -> None:
+        assert isinstance(self._renderer, RendersTogether), "the bridge sends batches only to such models"
+        if jobs[0].draft_steps is not None:
+            start_s = time.perf_counter()
+            drafts = self._sounds_of(jobs, [job.draft_request for job in jobs], "draft")
+            for job, sound in zip(jobs, drafts, strict=False):
+                if job.id not in self._cancelled:
+                    self._deliver(job, sound, time.perf_counter() - start_s, RenderDraft, "render.draft")
+        start_s = time.perf_counter()
+        sounds = self._sounds_of(jobs, [job.request for job in jobs])
+        took_s = time.perf_counter() - start_s
+        log.info("rendered %d times %g s in %.3f s", len(sounds), jobs[0].request.duration_s, took_s)
+        for job, sound in zip(jobs, sounds, strict=False):
+            if job.id not in self._cancelled:
+                self._deliver(job, sound, took_s / len(jobs))
+
+    def _sounds_of(
+        self, jobs: list[RenderJob], requests: list[RenderRequest], stage: Literal["draft"] | None = None
+    ) -> list[Sound]:
+        """A batch's sounds; none where all of it was stopped. A job that is cancelled meanwhile is told so at
+        once, and its sound is for nobody."""
+        assert isinstance(self._renderer, RendersTogether)
+        for event in self._renderer.render_together(requests):
+            if isinstance(event, list):
+                return event
+            for job in jobs:
+                if job.id not in self._cancelled and (stage is None or event.stage == "sampling"):
+                    progress = RenderProgress(
+                        job=job.id, stage=stage or event.stage, step=event.step, steps=event.steps
+                    )
+                    self._send("render.progress", progress)
+            self._read(wait=False)
+            if self._stopping or len(self._cancelled) == len(jobs):
+                break
+        return []
 
     def _try(self, job: RenderJob, old: Old | None) -> None:
-        self._running, self._cancelled, self._draft_done = job.id, False, None
+        self._running, self._cancelled, self._draft_done = [job.id], set(), None
         failure = self._failure_of(lambda: self._render(job, old))
         if failure is not None and failure.code == "out_of_memory" and (steps := self._fewer_steps(job)):
             log.warning("the render is made in %d steps, for its own do not fit into memory", steps)
@@ -219,18 +280,29 @@ class Worker:
     def _take(self, message: Envelope) -> None:
         order = TO_WORKER[message.type].model_validate(message.content)
         if isinstance(order, RenderJob):
-            self._waiting.append((order, _old(order.old, message.binary)))
+            self._coming.append(_Order(order, _old(order.old, message.binary)))
+            self._arrived += 1
+            if self._arrived == order.together:
+                self._waiting.append(self._coming)
+                self._coming, self._arrived = [], 0
         elif isinstance(order, AskLength):
             self._send("length", self._length(order))
         elif isinstance(order, StopEngine):
             self._stopping = True
         elif isinstance(order, CancelJob):
-            waiting = [one for one in self._waiting if one[0].id == order.job]
-            if waiting:
-                self._waiting.remove(waiting[0])
-                self._send("render.stopped", RenderStopped(job=order.job))
-            elif order.job == self._running:  # otherwise it is over, and nothing needs to stop
-                self._cancelled = True
+            self._cancel(order.job)
+
+    def _cancel(self, job_id: str) -> None:
+        for batch in (*self._waiting, self._coming):
+            for one in batch:
+                if one.job.id == job_id:
+                    batch.remove(one)
+                    self._send("render.stopped", RenderStopped(job=job_id))
+                    return
+        if job_id in self._running and job_id not in self._cancelled:  # otherwise it is over
+            self._cancelled.add(job_id)
+            if len(self._running) > 1:  # the others of its batch go on
+                self._send("render.stopped", RenderStopped(job=job_id))
 
     def _length(self, order: AskLength) -> ExpectedLength:
         assert isinstance(self._renderer, SaysLength), "the bridge asks only models that declare it"
@@ -327,6 +399,7 @@ def main() -> None:
         action=argparse.BooleanOptionalAction,
         help="render something short before saying that it is ready (default: on a GPU)",
     )
+    parser.add_argument("--together", type=int, help="layers of a scene as one batch (default: the model's)")
     parser.add_argument("--keep-warm", type=float, metavar="SECONDS", help="nudge an idle GPU so often")
     options = parser.parse_args()
     _keep_log(options.log)
@@ -352,6 +425,7 @@ def main() -> None:
             model=renderer.capabilities,
             load_s=time.perf_counter() - start_s,
             device=renderer.device,
+            together=_together(renderer, options.together),
         )
         socket.send_multipart(encode(envelope_for("worker.ready", ready)))
         Worker(socket, renderer, keep_warm).run()
@@ -369,6 +443,14 @@ def _keep_log(form: Form) -> None:
     faulthandler.enable()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True)  # what a library prints is in the log, and in time
+
+
+def _together(renderer: Renderer, wanted: int | None) -> int:
+    if isinstance(renderer, RendersTogether):
+        return renderer.usual_together if wanted is None else wanted
+    if wanted is not None and wanted > 1:
+        log.warning("--together does nothing: this model renders one layer after the other")
+    return 1
 
 
 def _is_gpu(renderer: Renderer) -> bool:

@@ -82,6 +82,7 @@ def config_from(options: argparse.Namespace) -> BridgeConfig:
         devices=tuple(options.device.split(",")),
         workers=options.workers,
         warm_up=options.warm_up,
+        together=options.together,
         keep_warm_s=options.keep_warm,
         **given,
     )
@@ -167,6 +168,9 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
         "--warm-up",
         action=argparse.BooleanOptionalAction,
         help="workers render something short before they are ready (default: on a GPU)",
+    )
+    parser.add_argument(
+        "--together", type=int, metavar="NUMBER", help="layers of a scene as one batch (default: 8 on a GPU)"
     )
     parser.add_argument(
         "--keep-warm", type=float, metavar="SECONDS", help="keep an idle GPU's clock up by a nudge so often"

@@ -69,6 +69,7 @@ class BridgeConfig:
     devices: tuple[str, ...] = (AUTO,)  # what the workers render on, each in turn
     workers: int | None = None  # None: one a device
     warm_up: bool | None = None  # a worker renders something short before it is ready; None: on a GPU
+    together: int | None = None  # layers of a scene that are one batch, at most; None: as the model says
     keep_warm_s: float | None = None  # an idle worker keeps its GPU's clock up so often; None: it does not
     idle_unload_s: float | None = None  # a worker that long idle ends, to free its memory; None: never
     token: str | None = None  # for HTTP, WebSocket and OSC over TCP; without one, loopback only
@@ -161,6 +162,8 @@ class BridgeConfig:
         if self.workers is not None and not len(self.devices) <= self.workers <= WORKERS:
             expected = f"from {len(self.devices)}, one a device, to {WORKERS}"
             raise _refused("workers", expected, self.workers)
+        if self.together is not None and not 1 <= self.together <= LAYERS:
+            raise _refused("together", f"from 1 to {LAYERS}, the layers of a scene", self.together)
         for name in ("keep_warm_s", "idle_unload_s"):
             seconds = getattr(self, name)
             if seconds is not None and not 0 < seconds < float("inf"):

@@ -33,7 +33,7 @@ from plugin_bridge.planner import Standing
 from plugin_bridge.poison import Poison
 from plugin_bridge.quiet_time import QuietTime
 from plugin_bridge.render_pace import RenderPace
-from plugin_bridge.render_queue import Decision, RenderQueue, Running
+from plugin_bridge.render_queue import Decision, RenderQueue
 from plugin_bridge.scene_store import SceneStore
 from scene_schema.capabilities import Capabilities
 from scene_schema.envelope import Envelope, envelope_for
@@ -353,7 +353,7 @@ class JobDesk:
         """Frees the memory of a worker, or of all, but for those that have a job. Raises `Refused`
         (`not_found`)."""
         for number in self._chosen(worker):
-            if number not in self._queue.running:
+            if number not in self._queue.busy:
                 self._workers.unload(number)
 
     def _chosen(self, worker: int | None) -> Sequence[int]:
@@ -419,7 +419,7 @@ class JobDesk:
         self._pump()
 
     def _progress(self, progress: RenderProgress) -> None:
-        running = self._queue.running_job(progress.job)
+        running = self._queue.running.get(progress.job)
         if running is None or running.ending is not None:
             return
         known = self._statuses[progress.job]
@@ -454,7 +454,7 @@ class JobDesk:
 
     def _on_its_way(self, job_id: str) -> RenderJob | None:
         """The job, if it renders or delivers and nobody stopped it."""
-        running = self._queue.running_job(job_id)
+        running = self._queue.running.get(job_id)
         if running is not None and running.ending is None:
             return running.job
         return self._queue.delivering.get(job_id)
@@ -520,15 +520,18 @@ class JobDesk:
                 self._carry_out(self._queue.refuse(job.id), error=failure)
             else:
                 self._queue.advance(job, worker)
-        for running in list(self._queue.running.values()):
-            self._start(running)
+                for mate in self._queue.mates(job, self._workers.statuses[worker].together - 1):
+                    if mate.take not in self._store.takes and not self._poison.failure(mate.take):
+                        self._queue.advance(mate, worker)
+        for worker in sorted(self._queue.busy):
+            self._start(worker)
         self._tell_positions()
 
     def _idle(self) -> list[int]:
         """The workers that may get a job: those that render at once, else those that are about to, else those
         that have to load their model first."""
         states = {
-            one.number: one.state for one in self._workers.statuses if one.number not in self._queue.running
+            one.number: one.state for one in self._workers.statuses if one.number not in self._queue.busy
         }
         for wanted in (("ready",), ("rendering",), ("starting", "loading", "unloaded", "lost")):
             if found := [number for number, state in states.items() if state in wanted]:
@@ -538,29 +541,34 @@ class JobDesk:
     def _hand_over(self) -> None:
         """What waits for a worker's model goes to one that got ready, or free, before."""
         states = {one.number: one.state for one in self._workers.statuses}
-        for number, running in list(self._queue.running.items()):
-            if running.sent or states[number] in LOADED:
+        for number in sorted(self._queue.busy):
+            first, *_ = self._queue.of_worker(number)
+            if first.sent or states[number] in LOADED:
                 continue
             loaded = [one for one in self._idle() if states[one] in LOADED]
-            other = self._placement.choose(running.job.scene, running.job.layer, loaded)
+            other = self._placement.choose(first.job.scene, first.job.layer, loaded)
             if other is None:
                 return
             self._queue.hand_over(number, other)
 
-    def _start(self, running: Running) -> None:
-        job = running.job
-        if running.sent or job.id in self._fetching:
+    def _start(self, worker: int) -> None:
+        """Sends a worker what it has and what has not gone out yet: one job, or a batch."""
+        jobs = [one.job for one in self._queue.of_worker(worker) if not one.sent]
+        if not jobs or jobs[0].id in self._fetching:
             return
-        state = self._state(running.worker)
+        state = self._state(worker)
         if state == "unloaded":
-            self._workers.load(running.worker)
-        if state == "ready" and (take := take_of(job.request.origin)):
-            self._fetching.add(job.id)
-            self._begin(self._send_with_old(job, take))
+            self._workers.load(worker)
+        if state == "ready" and (take := take_of(jobs[0].request.origin)):
+            self._fetching.add(jobs[0].id)
+            self._begin(self._send_with_old(jobs[0], take))
         elif state == "ready":
-            self._send(job, running.worker)
-        elif state != "rendering" and self._statuses[job.id].state == "queued":
-            self._move(job.id, "loading")
+            for job in jobs:
+                self._send(job.model_copy(update={"together": len(jobs)}), worker)
+        elif state != "rendering":
+            for job in jobs:
+                if self._statuses[job.id].state == "queued":
+                    self._move(job.id, "loading")
 
     def _state(self, worker: int) -> str:
         return self._workers.statuses[worker].state
@@ -569,7 +577,7 @@ class JobDesk:
         if self._costs_others(job):
             job = job.model_copy(update={"draft_steps": None})
         self._workers.send(worker, envelope_for("render", job, binary=frames))
-        self._queue.sent(worker)
+        self._queue.sent(job.id)
         self._placement.note(worker, job.scene, job.layer)
         self._move(job.id, "running", worker=worker)
 
@@ -583,7 +591,7 @@ class JobDesk:
         with about(request=job.cause, client=None, job=job.id, scene=job.scene, layer=job.layer):
             found = await guarded(self._causes[job.id], self._fetch(job, take))
         self._fetching.discard(job.id)
-        running = self._queue.running_job(job.id)
+        running = self._queue.running.get(job.id)
         if running is not None and not running.sent:  # it may have ended meanwhile
             if isinstance(found, Failure):
                 self._carry_out(self._queue.gave_up(job.id), error=found)

@@ -13,7 +13,7 @@ from typing import Final, Literal
 from scene_schema.capabilities import Capabilities, check_supported
 from scene_schema.identity import identity
 from scene_schema.rendering import RenderRequest, request_for
-from scene_schema.scene import Layer, Scene
+from scene_schema.scene import SOUNDING, Layer, Scene
 
 Stem = Literal["fresh", "stale", "missing"]
 
@@ -66,12 +66,18 @@ def resounding(before: Scene | None, after: Scene, model: Capabilities) -> set[s
     old = {one.id: one for one in before.layers}
     # Most edits touch one layer: what is the same in the same scene need not be asked what it sounds like.
     same = all(getattr(before, name) == getattr(after, name) for name in HEARD_OF_SCENE)
-    changed = [one for one in after.layers if not same or old.get(one.id) != one]
+    changed = [one for one in after.layers if not same or not _sounds_as(old.get(one.id), one)]
     return {
         one.id
         for one in changed
         if one.id not in old or request_for(before, old[one.id], model) != request_for(after, one, model)
     }
+
+
+def _sounds_as(before: Layer | None, after: Layer) -> bool:
+    return before is after or (
+        before is not None and all(getattr(before, name) == getattr(after, name) for name in SOUNDING)
+    )
 
 
 def to_render(scene: Scene, model: Capabilities, standings: Iterable[Standing]) -> list[Standing]:

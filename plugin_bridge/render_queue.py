@@ -1,8 +1,8 @@
 """Which stem renders next, and what a newer edit does to what waits or runs. Pure: no clock, no sockets.
 
-A worker has one job at a time, a layer at most one waiting, and the newest edit wins. In which order jobs
-wait is for `turns` to say, which worker a job goes to for `placement`. The queue decides and says what became
-of which job (`Decision`); telling clients and workers is the caller's business.
+A worker has one job at a time or one batch, a layer at most one waiting, and the newest edit wins. In which
+order jobs wait is for `turns` to say, which worker a job goes to for `placement`. The queue decides and says
+what became of which job (`Decision`); telling clients and workers is the caller's business.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal, NamedTuple
 
+from engine.renderer import alike
 from plugin_bridge.turns import Place, Turns
 from scene_schema.job_states import State
 from scene_schema.priority import Priority
@@ -29,7 +30,7 @@ class Move(NamedTuple):
 
 @dataclass(frozen=True)
 class Running:
-    """The job that has a worker, by the worker's number. `sent` is False while the worker still loads its
+    """A job that has a worker, by the worker's number. `sent` is False while the worker still loads its
     model; `ending` is what the job becomes once the worker has stopped it."""
 
     job: RenderJob
@@ -62,11 +63,12 @@ class RenderQueue:
         self.waiting: dict[tuple[str, str], RenderJob] = {}
         self.turns = Turns()  # the same jobs, in the order they will run
         self.held: set[str] = set()
-        self.running: dict[int, Running] = {}  # by the worker's number
+        self.running: dict[str, Running] = {}  # by the job
         self.delivering: dict[str, RenderJob] = {}  # rendered, not yet on disk: nothing stops these
         self._deaths: dict[str, int] = {}
         self._killed: dict[str, int] = {}  # those of them that had begun to render the job
         self._places: dict[str, Place] = {}  # of jobs that had their turn, should it come to nothing
+        self.alone: set[str] = set()  # of a batch under which a worker died: one may be the cause
 
     def submit(
         self, job: RenderJob, client: str = "", priority: Priority = "interactive"
@@ -141,7 +143,7 @@ class RenderQueue:
                 self._remove(job)
                 decision.moves.append(self._end(job, "cancelled"))
                 return decision
-        if (running := self.running_job(job_id)) is not None:
+        if (running := self.running.get(job_id)) is not None:
             self._stop(running, "cancelled", decision)
         return decision
 
@@ -150,28 +152,49 @@ class RenderQueue:
         made already."""
         if not self.waiting:
             return None
-        coming = {job.take for job in self.delivering.values()}
-        coming |= {one.job.take for one in self.running.values() if one.ending is None}
+        coming = self._coming()
         return next((job for job in self._runnable() if job.take not in coming), None)
 
     def advance(self, job: RenderJob, worker: int) -> None:
-        """Gives a worker that has none a waiting job."""
-        assert worker not in self.running
+        """Gives a waiting job to a worker that has none, or none that went out."""
+        assert not any(one.sent for one in self.of_worker(worker))
         self._take_turn(job)
-        self.running[worker] = Running(job, worker)
+        self.running[job.id] = Running(job, worker)
+
+    def mates(self, job: RenderJob, most: int) -> list[RenderJob]:
+        """Waiting jobs of the same scene, no more than `most`, that can be rendered as one batch with this
+        one, which has just got its worker. They pass others, whom that costs little: a batch takes less than
+        its jobs one by one."""
+        if most < 1 or job.id in self.alone:
+            return []
+        coming = self._coming()
+        found: list[RenderJob] = []
+        for one in self._runnable():
+            fits = one.scene == job.scene and one.id not in self.alone and alike(one.request, job.request)
+            if fits and one.take not in coming and len(found) < most:
+                coming.add(one.take)
+                found.append(one)
+        return found
 
     def hand_over(self, worker: int, other: int) -> None:
-        """A job that has not gone out yet goes to another worker, which was ready first."""
-        assert other not in self.running and not self.running[worker].sent
-        self.running[other] = replace(self.running.pop(worker), worker=other)
+        """What has not gone out yet goes to another worker, which was ready first."""
+        assert not self.of_worker(other)
+        for one in self.of_worker(worker):
+            assert not one.sent
+            self.running[one.job.id] = replace(one, worker=other)
 
-    def sent(self, worker: int) -> None:
+    def sent(self, job_id: str) -> None:
         """The job has gone out to its worker: from here it has to be stopped there."""
-        self.running[worker] = replace(self.running[worker], sent=True)
+        self.running[job_id] = replace(self.running[job_id], sent=True)
 
-    def running_job(self, job_id: str) -> Running | None:
-        """The job, if a worker has it."""
-        return next((one for one in self.running.values() if one.job.id == job_id), None)
+    def of_worker(self, worker: int) -> list[Running]:
+        """What a worker has."""
+        return [one for one in self.running.values() if one.worker == worker]
+
+    @property
+    def busy(self) -> set[int]:
+        """The workers that have a job."""
+        return {one.worker for one in self.running.values()}
 
     def rendered(self, job_id: str) -> Decision:
         """The worker is done with the running job: it delivers, or ends as it was already bound to."""
@@ -211,32 +234,35 @@ class RenderQueue:
         return Decision() if job is None else Decision([self._end(job, state)])
 
     def worker_lost(self, worker: int) -> Decision:
-        """A worker died. Its job goes first in the queue again, once; the second death is its last."""
-        running = self.running.pop(worker, None)
-        if running is None:
-            return Decision()
-        job = running.job
-        if running.ending is not None:
-            return Decision([self._end(job, running.ending)])
-        self._deaths[job.id] = self._deaths.get(job.id, 0) + 1
-        self._killed[job.id] = self._killed.get(job.id, 0) + running.sent
-        if self._deaths[job.id] >= DEATHS:
-            killer = job if self._killed[job.id] >= DEATHS else None
-            return Decision([self._end(job, "failed")], killer=killer)
-        return self._again(job)
+        """A worker died. Its job goes first in the queue again, once; the second death is its last.
+
+        The jobs of a batch are from then on rendered one by one, so that the second tells which it was.
+        """
+        decision = Decision()
+        lost = self.of_worker(worker)
+        for running in reversed(lost):  # each goes before those put back so far
+            job = self.running.pop(running.job.id).job
+            self._deaths[job.id] = self._deaths.get(job.id, 0) + 1
+            self._killed[job.id] = self._killed.get(job.id, 0) + running.sent
+            if len(lost) > 1:
+                self.alone.add(job.id)
+            if running.ending is None and self._deaths[job.id] >= DEATHS:
+                decision.killer = job if self._killed[job.id] >= DEATHS else None
+                decision.moves.append(self._end(job, "failed"))
+            else:
+                decision.moves.append(self._again(running))
+        return decision
 
     def worker_gone(self, worker: int) -> Decision:
-        """A worker will not come back: its job, which is not to blame, is for the others."""
-        running = self.running.pop(worker, None)
-        if running is None:
-            return Decision()
-        if running.ending is not None:
-            return Decision([self._end(running.job, running.ending)])
-        return self._again(running.job)
+        """A worker will not come back: its jobs, which are not to blame, are for the others."""
+        gone = self.of_worker(worker)
+        return Decision([self._again(self.running.pop(one.job.id)) for one in reversed(gone)])
 
-    def _again(self, job: RenderJob) -> Decision:
-        self._put_back(job)  # nothing waits for its layer: it would have stopped this one
-        return Decision([Move(job.id, "queued")])
+    def _again(self, running: Running) -> Move:
+        if running.ending is not None:
+            return self._end(running.job, running.ending)
+        self._put_back(running.job)  # nothing waits for its layer: it would have stopped this one
+        return Move(running.job.id, "queued")
 
     def fail_all(self) -> Decision:
         """There will be no worker: whatever waits or runs fails."""
@@ -280,6 +306,11 @@ class RenderQueue:
                 runnable.append(job)
         return runnable
 
+    def _coming(self) -> set[str]:
+        """The takes that are being made."""
+        running = {one.job.take for one in self.running.values() if one.ending is None}
+        return running | {job.take for job in self.delivering.values()}
+
     def _hasten(self, job: RenderJob, client: str) -> None:
         if self.turns.place(job.id).priority == "batch":
             self.turns.leave(job.id)
@@ -302,7 +333,7 @@ class RenderQueue:
         return [job for job in reversed(self.jobs()) if (job.scene, job.layer) == (scene, layer)]
 
     def _is_ending(self, job: RenderJob) -> bool:
-        running = self.running_job(job.id)
+        running = self.running.get(job.id)
         return running is not None and running.ending is not None
 
     def _stop_running(self, key: tuple[str, str], ending: Ending, decision: Decision) -> None:
@@ -315,18 +346,18 @@ class RenderQueue:
         if running.ending is not None:
             return
         if running.sent:
-            decision.stop = self.running[running.worker] = replace(running, ending=ending)
+            decision.stop = self.running[running.job.id] = replace(running, ending=ending)
         else:
-            del self.running[running.worker]
+            del self.running[running.job.id]
             decision.moves.append(self._end(running.job, ending))
 
     def _take_running(self, job_id: str) -> Running | None:
-        running = self.running_job(job_id)
-        return None if running is None else self.running.pop(running.worker)
+        return self.running.pop(job_id, None)
 
     def _end(self, job: RenderJob, state: State) -> Move:
         self._deaths.pop(job.id, None)
         self._places.pop(job.id, None)
         self.held.discard(job.id)
+        self.alone.discard(job.id)
         self._killed.pop(job.id, None)
         return Move(job.id, state)

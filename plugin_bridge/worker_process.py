@@ -76,6 +76,7 @@ class WorkerProcess:
         self._folder = tempfile.TemporaryDirectory(prefix=name, ignore_cleanup_errors=True)
         self._socket: zmq.asyncio.Socket | None = None
         self._route = b""
+        self._jobs = 0  # that it was sent and has not ended
         self._child: subprocess.Popen[bytes] | None = None
         self._log: WorkerLog | None = None
         self._backoff_s = config.backoff_first_s
@@ -104,6 +105,7 @@ class WorkerProcess:
         if error := sent.exception():  # without blocking it is done at once
             log.warning("the worker did not take %s: %s", message.type, error)
         if message.type == "render":
+            self._jobs += 1
             self._note_job(message)
             self._stop_idling()
             self._status = self._status.model_copy(update={"state": "rendering"})
@@ -200,7 +202,7 @@ class WorkerProcess:
         socket = self._context.socket(zmq.ROUTER)
         socket.setsockopt(zmq.LINGER, 0)
         socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
-        self._socket, self._route = socket, b""
+        self._socket, self._route, self._jobs = socket, b"", 0
         try:
             try:
                 child = self._spawn(self._bind(socket, number))
@@ -249,6 +251,9 @@ class WorkerProcess:
         await self._heard(message)
         if message.type in ("render.done", "render.failed", "render.stopped"):
             self._backoff_s = self._config.backoff_first_s
+            self._jobs -= 1
+            if self._jobs:  # of a batch
+                return
             if self._log is not None:
                 self._log.about = {}
             if self._child is not None and self._child.poll() is None:
@@ -272,7 +277,7 @@ class WorkerProcess:
         number = self._seat.number
         log.info("worker %d is ready on %s after %.2f s", number, ready.device, ready.load_s, extra=at)
         self._route = route
-        await self._become("ready", detail=ready.device, device=ready.device)
+        await self._become("ready", detail=ready.device, device=ready.device, together=ready.together)
 
     async def _give_up(self, failure: Failure) -> None:
         """Another process will do no better: the model cannot be used, or not on this device."""
@@ -298,6 +303,8 @@ class WorkerProcess:
             command += ["--keep-warm", str(self._config.keep_warm_s)]
         if self._config.warm_up is not None:
             command += ["--warm-up" if self._config.warm_up else "--no-warm-up"]
+        if self._config.together is not None:
+            command += ["--together", str(self._config.together)]
         command += ["--log", "json"]
         own_group: dict[str, Any] = (
             {"creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)}

@@ -121,9 +121,9 @@ def apply(scene: Scene, edit: Edit, playing: Mapping[str, str] | None = None) ->
     if isinstance(edit, EditScene):
         _check_names(edit.changes, _SCENE_FIELDS)
         sent = {f"$.{name}": f"$.changes.{name}" for name in edit.changes}
-        data = {**scene.model_dump(), **edit.changes}
+        data = {**dict(scene), **edit.changes}
         if data["duration_s"] != scene.duration_s:  # an old take's moments are not the new clip's
-            data["layers"] = [_without_take(layer).model_dump() for layer in layers]
+            data["layers"] = [_without_take(layer) for layer in layers]
         return _checked(data, sent)
     if isinstance(edit, ExtendScene):
         return _extended(scene, edit, playing)
@@ -133,7 +133,7 @@ def apply(scene: Scene, edit: Edit, playing: Mapping[str, str] | None = None) ->
         place = len(layers) if edit.index is None else min(edit.index, len(layers))
         layers.insert(place, edit.layer)
         sent = {f"$.layers[{place}]": "$.layer"}
-        return _checked({**scene.model_dump(), "layers": [one.model_dump() for one in layers]}, sent)
+        return _checked({**dict(scene), "layers": layers}, sent)
 
     layer = scene.layer(edit.layer)
     place = layers.index(layer)
@@ -144,18 +144,27 @@ def apply(scene: Scene, edit: Edit, playing: Mapping[str, str] | None = None) ->
         layers.insert(min(edit.index, len(layers)), layers.pop(place))
     else:
         _check_names(edit.changes, _LAYER_FIELDS)
-        was = {name: getattr(layer, name) for name in SOUNDING} | layer.model_dump()
-        changed = {**was, **edit.changes}
+        changed = {**dict(layer), **edit.changes}
         if "origin" in edit.changes:
             changed["origin"] = _with_take(edit.changes["origin"], playing.get(layer.id))
-        elif any(changed[name] != was[name] for name in SPOKEN):
-            changed["origin"] = None  # other words are a plain render, unless the edit says otherwise
-        if layer.lock and any(changed[name] != was[name] for name in SOUNDING):
-            _refuse_locked(layer)
-        data = scene.model_dump()
-        data["layers"][place] = changed
-        return _checked(data, {f"$.layers[{place}]": "$.changes"})
+        # what is a value of ours already is not checked again: most edits change one field of one layer
+        data = {**dict(scene), "layers": [*layers[:place], changed, *layers[place + 1 :]]}
+        scene = _checked(data, {f"$.layers[{place}]": "$.changes"})
+        layers[place] = _as_edited(layer, scene.layers[place], "origin" in edit.changes)
     return scene.model_copy(update={"layers": layers})
+
+
+def _as_edited(before: Layer, after: Layer, with_origin: bool) -> Layer:
+    """Other words are a plain render, unless the edit says otherwise; a lock keeps what is heard."""
+    if not with_origin and _differ(before, after, SPOKEN):
+        after = after.model_copy(update={"origin": None})
+    if before.lock and _differ(before, after, SOUNDING):
+        _refuse_locked(before)
+    return after
+
+
+def _differ(one: Layer, other: Layer, names: tuple[str, ...]) -> bool:
+    return any(getattr(one, name) != getattr(other, name) for name in names)
 
 
 def _extended(scene: Scene, edit: ExtendScene, playing: Mapping[str, str]) -> Scene:
@@ -172,8 +181,8 @@ def _extended(scene: Scene, edit: ExtendScene, playing: Mapping[str, str]) -> Sc
     for layer in scene.layers:
         take = None if layer.lock else playing.get(layer.id)
         origin = _without_take(layer).origin if take is None else Continuation(kind="continuation", take=take)
-        layers.append(layer.model_copy(update={"origin": origin}).model_dump())
-    return _checked({**scene.model_dump(), "duration_s": edit.duration_s, "layers": layers}, {})
+        layers.append(layer.model_copy(update={"origin": origin}))
+    return _checked({**dict(scene), "duration_s": edit.duration_s, "layers": layers}, {})
 
 
 def _composed(scene: Scene, edit: ComposeScene) -> Scene:

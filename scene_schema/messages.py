@@ -294,6 +294,7 @@ class WorkerStatus(Open):
     detail: str = ""
     number: int = Field(default=0, description="which of the engine's workers, from 0")
     device: str = Field(default="", description="what it renders on; empty until it was ready once")
+    together: int = Field(default=1, description="layers of a scene that it renders as one batch, at most")
 
 
 class Workers(Open):
@@ -590,6 +591,7 @@ class WorkerReady(Open):
     model: Capabilities
     load_s: float
     device: str
+    together: int = 1
 
 
 class WorkerBroken(Open):

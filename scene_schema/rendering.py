@@ -103,6 +103,8 @@ class RenderJob(Strict):
     """Id of the message that asked for it: for the log, no part of what the sound is."""
     draft_steps: int | None = None
     """Sampling steps of a draft that is to come first; None: no draft."""
+    together: int = 1
+    """The jobs of its batch, which come one after another."""
 
     @property
     def draft_request(self) -> RenderRequest:

@@ -27,12 +27,11 @@ class Grown(Strict):
     @model_serializer(mode="wrap")
     def _without_empty(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
         data: dict[str, Any] = write(self)
-        fields = type(self).model_fields
-        return {
-            name: value
-            for name, value in data.items()
-            if name not in self.later or (value and value != fields[name].default)
-        }
+        for name in self.later:
+            value = data.get(name)  # whoever writes may have left it out
+            if not value or value == type(self).model_fields[name].default:
+                data.pop(name, None)
+        return data
 
 
 def field_error(expected: str, location: tuple[int | str, ...], got: object) -> ValidationError:

@@ -176,6 +176,12 @@ def serve(
             help="Workers render something short before they are ready; left out, on a GPU.",
         ),
     ] = None,
+    together: Annotated[
+        int | None,
+        typer.Option(
+            help="Layers of a scene that a worker renders as one batch; left out, 8 on a GPU, else 1."
+        ),
+    ] = None,
     keep_warm: Annotated[
         float | None, typer.Option(help="Keep an idle GPU's clock up by a nudge every so many seconds.")
     ] = None,
@@ -214,6 +220,7 @@ def serve(
         "--device": device,
         "--workers": workers,
         "--threads": threads,
+        "--together": together,
         "--keep-warm": keep_warm,
         "--idle-unload": idle_unload,
     }

@@ -10,10 +10,10 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from engine import checkpoint
-from engine.audiogen_renderer import AudioGenRenderer, alike
+from engine.audiogen_renderer import AudioGenRenderer
 from engine.from_take import ENDING_FRAMES
 from engine.models.vocos import Vocos
-from engine.renderer import Old, Progress, Sound
+from engine.renderer import Old, Progress, Sound, alike
 from engine.sampling import sample, sway_sigmas
 from engine.splice import REACH_S
 from scene_schema.errors import Refused

@@ -5,8 +5,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from engine.renderer import alike
 from plugin_bridge.render_queue import Decision, Move, RenderQueue, Running
 from scene_schema.job_states import FINAL, State, check_move
+from scene_schema.origin import Variation
 from scene_schema.priority import Priority
 from scene_schema.rendering import RenderJob
 from tests.plugin_bridge.fakes import request
@@ -22,7 +24,7 @@ def job(layer: str = "env", caption: str = "rain", scene: str = "place") -> Rend
 def started(queue: RenderQueue, one: RenderJob, worker: int = 0) -> RenderJob:
     queue.submit(one)
     advance(queue, worker)
-    queue.sent(worker)
+    queue.sent(one.id)
     return one
 
 
@@ -99,7 +101,7 @@ def test_the_same_sound_is_not_asked_for_twice() -> None:
     queue.submit(first)
     assert queue.submit(job()) == (first, Decision())
     advance(queue)
-    queue.sent(0)
+    queue.sent(first.id)
     assert queue.submit(job()) == (first, Decision())
     queue.rendered(first.id)
     assert queue.submit(job()) == (first, Decision())
@@ -139,7 +141,7 @@ def test_a_job_that_two_workers_died_of_is_told_apart() -> None:
     killer = started(queue, job("a"))
     queue.worker_lost(0)
     advance(queue, 1)
-    queue.sent(1)
+    queue.sent(killer.id)
     assert queue.worker_lost(1) == Decision([Move(killer.id, "failed")], killer=killer)
 
 
@@ -198,8 +200,68 @@ def test_a_job_that_waits_for_a_model_goes_to_the_worker_that_is_ready_first() -
     queue.submit(one)
     advance(queue, 0)
     queue.hand_over(0, 1)
-    queue.sent(1)
-    assert queue.running == {1: Running(one, 1, sent=True)}
+    queue.sent(one.id)
+    assert queue.running == {one.id: Running(one, 1, sent=True)}
+
+
+def test_a_batch_is_of_one_scene_and_one_kind() -> None:
+    queue = RenderQueue()
+    first = job("a", "rain")
+    others = [
+        job("a", "rain", "elsewhere"),
+        job("b", "rain"),  # the very sound that is made already
+        job("c", "wind"),
+        with_request(job("d", "hail"), steps=4),
+        with_request(job("e", "sea"), origin=Variation(kind="variation", take="a" * 64, strength=0.5)),
+        job("f", "snow"),
+        job("g", "birds"),
+    ]
+    for one in (first, *others):
+        queue.submit(one)
+    queue.held.add(others[6].id)
+    advance(queue)
+    assert [one.layer for one in queue.mates(first, 5)] == ["c", "f"]
+    assert [one.layer for one in queue.mates(first, 1)] == ["c"]
+    assert queue.mates(first, 0) == []
+
+
+def test_jobs_of_a_batch_end_each_for_itself() -> None:
+    queue, first, second = batch()
+    assert queue.cancel(second.id).stop == Running(second, 0, True, "cancelled")
+    assert queue.rendered(first.id) == Decision([Move(first.id, "delivering")])
+    assert queue.busy == {0}
+    assert queue.gave_up(second.id) == Decision([Move(second.id, "cancelled")])
+    assert queue.busy == set()
+
+
+def test_a_batch_that_a_worker_died_of_is_tried_one_by_one() -> None:
+    queue, first, second = batch()
+    assert queue.worker_lost(0) == Decision([Move(second.id, "queued"), Move(first.id, "queued")])
+    assert queue.jobs() == [first, second]
+    advance(queue)
+    assert queue.mates(first, 1) == []
+    queue.sent(first.id)
+    assert queue.worker_lost(0) == Decision([Move(first.id, "failed")], killer=first)
+    advance(queue)
+    queue.sent(second.id)
+    assert queue.rendered(second.id) == Decision([Move(second.id, "delivering")])
+
+
+def batch() -> tuple[RenderQueue, RenderJob, RenderJob]:
+    """A queue whose worker 0 renders two jobs together."""
+    queue, first, second = RenderQueue(), job("a", "rain"), job("b", "wind")
+    queue.submit(first)
+    queue.submit(second)
+    advance(queue)
+    for mate in queue.mates(first, 1):
+        queue.advance(mate, 0)
+    queue.sent(first.id)
+    queue.sent(second.id)
+    return queue, first, second
+
+
+def with_request(one: RenderJob, **changes: object) -> RenderJob:
+    return one.model_copy(update={"request": one.request.model_copy(update=changes)})
 
 
 def test_removing_a_layer_ends_its_jobs_and_no_others() -> None:
@@ -304,7 +366,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.follow(self.queue.supersede(scene, layer))
 
     def free(self) -> list[int]:
-        return [worker for worker in range(WORKERS) if worker not in self.queue.running]
+        return [worker for worker in range(WORKERS) if worker not in self.queue.busy]
 
     @precondition(lambda self: self.queue.head() is not None and self.free())
     @rule(ready=st.booleans(), data=st.data())
@@ -313,12 +375,16 @@ class AnyOrder(RuleBasedStateMachine):
         assert head is not None
         worker = data.draw(st.sampled_from(self.free()))
         self.queue.advance(head, worker)
-        if ready:
-            self.queue.sent(worker)
-        self.follow(Decision([Move(head.id, "running" if ready else "loading")]))
+        batch = [head, *self.queue.mates(head, data.draw(st.integers(0, 2)))]
+        for mate in batch[1:]:
+            self.queue.advance(mate, worker)
+        for one in batch:
+            if ready:
+                self.queue.sent(one.id)
+            self.follow(Decision([Move(one.id, "running" if ready else "loading")]))
 
     def unsent(self) -> list[int]:
-        return [worker for worker, one in self.queue.running.items() if not one.sent]
+        return [one.worker for one in self.queue.running.values() if not one.sent]
 
     @precondition(lambda self: self.unsent() and self.free())
     @rule(data=st.data())
@@ -387,8 +453,11 @@ class AnyOrder(RuleBasedStateMachine):
         assert self.queue.held <= set(self.queue.turns.order())
         head = self.queue.head()
         assert head is None or head.id not in self.queue.held
-        for worker, running in self.queue.running.items():
-            assert running.worker == worker
+        for worker in self.queue.busy:
+            batch = self.queue.of_worker(worker)
+            assert len({(one.sent, one.job.scene) for one in batch}) == 1
+            assert all(alike(batch[0].job.request, one.job.request) for one in batch[1:])
+        for running in self.queue.running.values():
             assert self.states[running.job.id] == ("running" if running.sent else "loading")
 
     @invariant()
