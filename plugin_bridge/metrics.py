@@ -25,7 +25,8 @@ CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 LATENCY_S: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 STEM_S: Final = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 60.0, 120.0, 300.0, 600.0)
 RECENT: Final = 512  # that percentiles for people are taken from
-CHANGES: Final = frozenset(kind for kind, reply in REPLIES.items() if reply is Accepted)
+SLOW: Final = {"scene.fit", "scene.import"}  # they wait for a model, or for an archive to be read
+CHANGES: Final = frozenset(kind for kind, reply in REPLIES.items() if reply is Accepted and kind not in SLOW)
 WORKER_STATES: Final = (
     "starting",
     "loading",
