@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple, get_args
 from plugin_bridge.audio_store import SoundCache
 from scene_schema.envelope import Envelope
 from scene_schema.job_states import FINAL, NEXT
-from scene_schema.messages import ERROR, REPLIES, REQUESTS, Accepted, Measured, Percentiles
+from scene_schema.messages import ERROR, REPLIES, REQUESTS, Accepted, Measured, Percentiles, WorkerState
 from scene_schema.priority import Priority
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -27,16 +27,7 @@ STEM_S: Final = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 60.0, 120.0, 30
 RECENT: Final = 512  # that percentiles for people are taken from
 SLOW: Final = {"scene.fit", "scene.import"}  # they wait for a model, or for an archive to be read
 CHANGES: Final = frozenset(kind for kind, reply in REPLIES.items() if reply is Accepted and kind not in SLOW)
-WORKER_STATES: Final = (
-    "starting",
-    "loading",
-    "ready",
-    "rendering",
-    "unloaded",
-    "lost",
-    "failed",
-    "stopped",
-)
+WORKER_STATES: Final = get_args(WorkerState)
 
 Labels = tuple[str, ...]
 

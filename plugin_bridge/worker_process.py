@@ -17,7 +17,7 @@ import tempfile
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import zmq
 import zmq.asyncio
@@ -28,13 +28,12 @@ from plugin_bridge.worker_log import WorkerLog
 from scene_schema.capabilities import Capabilities
 from scene_schema.envelope import Envelope, decode, encode, envelope_for
 from scene_schema.errors import Refused
-from scene_schema.messages import Failure, WorkerBroken, WorkerReady, WorkerStatus
+from scene_schema.messages import Failure, WorkerBroken, WorkerReady, WorkerState, WorkerStatus
 
 log = logging.getLogger("stemscape.worker")
 
 Heard = Callable[[Envelope], Awaitable[None]]
 Changed = Callable[[WorkerStatus], Awaitable[None]]
-State = Literal["starting", "loading", "ready", "rendering", "unloaded", "lost", "failed", "stopped"]
 
 FOLDER: Final = "stemscape"  # its socket's, followed by our process id
 _IPC_CHARS: Final = 90  # the kernel takes 104 to 108 in a socket's path
@@ -316,7 +315,7 @@ class WorkerProcess:
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **own_group
         )
 
-    async def _become(self, state: State, **fields: Any) -> None:
+    async def _become(self, state: WorkerState, **fields: Any) -> None:
         status = self._status.model_copy(update={"state": state, **fields})
         self._status = status
         self._stop_idling()

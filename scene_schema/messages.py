@@ -285,10 +285,13 @@ class Welcome(Open):
     )
 
 
+WorkerState = Literal["starting", "loading", "ready", "rendering", "unloaded", "lost", "failed", "stopped"]
+
+
 class WorkerStatus(Open):
     """One worker. `unloaded`: it gave its memory back, and loads again with the next render."""
 
-    state: Literal["starting", "loading", "ready", "rendering", "unloaded", "lost", "failed", "stopped"]
+    state: WorkerState
     pid: int | None = None
     restarts: int = 0
     detail: str = ""
