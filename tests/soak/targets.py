@@ -52,7 +52,7 @@ ORIGINS: Final[list[dict[str, Any]]] = [
 ]
 
 REQUESTS: Final[list[tuple[str, dict[str, Any]]]] = [
-    ("hello", {}),
+    ("hello", {"cancel_on_disconnect": True}),
     ("status", {}),
     ("scene.create", {"scene": SCENE, "replace": True}),
     ("scene.get", {"scene": "rain", "revision": 1}),
@@ -63,13 +63,14 @@ REQUESTS: Final[list[tuple[str, dict[str, Any]]]] = [
     ("layer.edit", {"scene": "rain", "layer": "env", "changes": {"loop": True, "apart_from": ["wind"]}}),
     ("layer.edit", {"scene": "rain", "layer": "music", "changes": {"seed": 9}, "draft": True}),
     ("scene.extend", {"scene": "rain", "duration_s": 0.6, "base_revision": 1}),
+    ("scene.fit", {"scene": "rain", "render": False}),
     ("scene.compose", {"scene": "rain", "seed": 5, "render": True}),
     ("scene.undo", {"scene": "rain", "render": False}),
     ("scene.redo", {"scene": "rain", "base_revision": 2}),
     ("layer.add", {"scene": "rain", "layer": {"id": "bell", "view": "sfx", "caption": "bell"}, "index": 0}),
     ("layer.remove", {"scene": "rain", "layer": "bell"}),
     ("layer.move", {"scene": "rain", "layer": "env", "index": 1}),
-    ("scene.render", {"scene": "rain", "layers": ["env"]}),
+    ("scene.render", {"scene": "rain", "layers": ["env"], "priority": "batch"}),
     ("scene.deliver", {"scene": "rain", "rate_hz": 48_000, "bit_depth": 16, "loop": True}),
     ("scene.deliver", {"scene": "rain", "hand_off": "path", "folder": "/tmp", "length_bars": 1}),
     ("scene.deliver", {"scene": "rain", "layers": ["env"], "drafts": True}),
@@ -77,12 +78,18 @@ REQUESTS: Final[list[tuple[str, dict[str, Any]]]] = [
     ("scene.import", {"path": "/tmp/rain.stemscape", "as_id": "fog", "replace": True}),
     ("job.get", {"job": "0" * 32}),
     ("job.cancel", {"job": "0" * 32}),
+    ("jobs.cancel", {"scene": "rain"}),
+    ("engine.load", {"worker": 0}),
+    ("engine.unload", {"worker": 1}),
     ("transport.get", {}),
     ("transport.set", {"playing": True, "bpm": 120.0, "position_s": 1.0}),
 ]
 """Every request but `engine.stop`, which ends the engine on purpose."""
 
-CONTROL: Final = ("hello", "status", "job.get", "job.cancel", "transport.get", "transport.set")
+CONTROL: Final = (
+    "hello", "status", "job.get", "job.cancel", "jobs.cancel", "transport.get", "transport.set", "engine.load",
+    "engine.unload",
+)  # fmt: skip
 
 Seed: TypeAlias = Any
 

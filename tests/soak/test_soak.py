@@ -26,6 +26,7 @@ from benchmarks import cancel
 from scene_schema import messages
 from tests.soak import dead_followers, followers, kill, load, mutate, small_disk, targets
 from tests.soak.clients import HttpClient, OscClient, Reply, ZmqClient
+from tests.soak.mutations import copied
 from tests.soak.running_engine import ROOT, RunningEngine
 
 HOST = "127.0.0.1"
@@ -473,3 +474,13 @@ def test_a_few_cancels() -> None:
     found = cancel.found_in(cancel.measure("fake", 3, 1.0, seed=1))
     assert found["cancelled"] == 3
     assert found["free_p50_ms"] > 0 < found["step_p50_ms"]
+
+
+def test_a_mutant_that_is_nested_deeply_can_be_changed_again() -> None:
+    deep: Any = None
+    for _ in range(2_000):
+        deep = {"a": [deep]}
+    again = copied(deep)
+    assert again is not deep
+    again["a"][0]["a"][0] = 1
+    assert deep["a"][0]["a"] != [1]
