@@ -10,9 +10,9 @@ import hashlib
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -107,16 +107,17 @@ class ArchiveDesk:
             last = min(start + ROWS - 1, newest.revision)
             rows += self._store.rows(request.scene, start, last)
             await asyncio.sleep(0)
-        history = await asyncio.to_thread(_history, rows, self._model)
+        revisions = _Revisions(rows)
+        asked = await asyncio.to_thread(_asked_takes, revisions, self._model)
         stems = {layer.id: playing[layer.id] for layer in newest.scene.layers if layer.id in playing}
-        there = (history.takes | set(stems.values())) & self._store.takes
+        there = (asked | set(stems.values())) & self._store.takes
         async with self._reading(there):  # from here on they stay
             takes = []
             for take in sorted(there):
                 takes.append(self._store.take(take))
                 await asyncio.sleep(0)
             archived = ArchivedScene(
-                history.revisions,
+                revisions,
                 takes,
                 {layer: take for layer, take in stems.items() if take in there},
             )
@@ -222,23 +223,33 @@ def _joined(parts: Sequence[Part]) -> bytes:
     return whole
 
 
-@dataclass(frozen=True)
-class _History:
-    revisions: list[Kept]
-    takes: set[str]  # that they ask for
+class _Revisions(Sequence[Kept]):
+    """Rows of the journal, each read when it is looked at: a long history read as a whole takes several times
+    the memory of its text."""
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        # what the only revision goes back to stays here
+        self._rows = [rows[0]._replace(content_of=None, redo=None)] if len(rows) == 1 else rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, place: int) -> Kept: ...
+    @overload
+    def __getitem__(self, place: slice) -> _Revisions: ...
+    def __getitem__(self, place: int | slice) -> Kept | _Revisions:
+        return _Revisions(self._rows[place]) if isinstance(place, slice) else kept_of(self._rows[place])
 
 
-def _history(rows: Sequence[Row], model: Capabilities) -> _History:
+def _asked_takes(revisions: Sequence[Kept], model: Capabilities) -> set[str]:
+    """The takes that any of them asks for."""
     asked = AskedTakes(model)
-    revisions, takes = [], set[str]()
-    for row in rows:
-        kept = kept_of(row)
+    takes = set[str]()
+    for kept in revisions:
         takes |= asked.by(kept.scene)
-        revisions.append(kept)
         pause()  # thousands of these hold up nobody
-    if len(revisions) == 1:  # what it goes back to stays here
-        revisions = [replace(revisions[0], content_of=None, redo=None)]
-    return _History(revisions, takes)
+    return takes
 
 
 def _as_json(archived: ArchivedScene, as_id: str | None) -> list[Past]:

@@ -439,7 +439,7 @@ class JobDesk:
 
     async def _keep_draft(self, job: RenderJob, done: RenderDraft, binary: tuple[bytes, ...]) -> None:
         said = await guarded(
-            self._causes[job.id],
+            job.cause,
             asyncio.to_thread(_take_of, self._model, job.draft_request, done, binary),
         )
         if isinstance(said, Failure):  # the stem is still on its way
@@ -450,7 +450,7 @@ class JobDesk:
         take, audio, _ = said
         self.drafts.put(Draft(job, take, audio))
         ready = DraftReady(scene=job.scene, layer=job.layer, revision=job.revision, job=job.id, draft=take)
-        self._announce(f"scene.{job.scene}", "event.draft", ready, self._causes[job.id])
+        self._announce(f"scene.{job.scene}", "event.draft", ready, job.cause)
 
     def _on_its_way(self, job_id: str) -> RenderJob | None:
         """The job, if it renders or delivers and nobody stopped it."""
@@ -472,7 +472,7 @@ class JobDesk:
             self._begin(self._deliver(job, done, binary))
 
     async def _deliver(self, job: RenderJob, done: RenderDone, binary: tuple[bytes, ...]) -> None:
-        take = await guarded(self._causes[job.id], self._keep(job, done, binary))
+        take = await guarded(job.cause, self._keep(job, done, binary))
         if isinstance(take, Failure):
             self._carry_out(self._queue.delivered(job.id, "failed"), error=take)
         else:
@@ -589,7 +589,7 @@ class JobDesk:
     async def _send_with_old(self, job: RenderJob, take: str) -> None:
         """Brings a worker the job and the take that it starts from; reading that holds nobody up."""
         with about(request=job.cause, client=None, job=job.id, scene=job.scene, layer=job.layer):
-            found = await guarded(self._causes[job.id], self._fetch(job, take))
+            found = await guarded(job.cause, self._fetch(job, take))
         self._fetching.discard(job.id)
         running = self._queue.running.get(job.id)
         if running is not None and not running.sent:  # it may have ended meanwhile
@@ -664,7 +664,7 @@ class JobDesk:
 
     def _announce_take(self, job: RenderJob, take: Take) -> None:
         ready = TakeReady(scene=job.scene, layer=job.layer, revision=job.revision, take=take)
-        self._announce(f"scene.{job.scene}", "event.take", ready, self._causes[job.id])
+        self._announce(f"scene.{job.scene}", "event.take", ready, job.cause)
 
     def _outlook(self) -> dict[str, float | None]:
         """Job → seconds until it is done, everything before it included."""

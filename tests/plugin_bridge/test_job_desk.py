@@ -1,4 +1,5 @@
 import asyncio
+import gc
 import threading
 from pathlib import Path
 from typing import Any
@@ -260,5 +261,26 @@ def test_what_the_worker_says_of_a_job_that_is_over_is_dropped(tmp_path: Path) -
         await room.stopped(first)
         assert (room.states(first)[-1], room.worker.kills) == ("done", 0)
         assert {event.type for _, event in room.events[events:]} <= {"event.worker"}
+
+    in_room(tmp_path, story)
+
+
+def test_a_job_may_end_before_the_take_that_it_starts_from_is_read(tmp_path: Path) -> None:
+    async def story(room: Room) -> None:
+        faults: list[dict[str, Any]] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _loop, said: faults.append(said))
+        await start(room)
+        for _ in range(2):
+            await room.render()
+        for strength in (0.3, 0.6):
+            changes = {"origin": {"kind": "variation", "strength": strength}}
+            edited = await room.ask("layer.edit", {"scene": "rain", "layer": "env", "changes": changes})
+            (job,) = edited.content["jobs"]
+            if strength == 0.3:  # nothing else had a turn since: its take is not being read yet
+                await room.ask("job.cancel", {"job": job["job"]})
+        await asyncio.sleep(0.1)
+        gc.collect()
+        assert faults == []
+        assert room.worker.renders()[-1].id == job["job"]
 
     in_room(tmp_path, story)

@@ -87,8 +87,8 @@ REQUESTS: Final[list[tuple[str, dict[str, Any]]]] = [
 """Every request but `engine.stop`, which ends the engine on purpose."""
 
 CONTROL: Final = (
-    "hello", "status", "job.get", "job.cancel", "jobs.cancel", "transport.get", "transport.set", "engine.load",
-    "engine.unload",
+    "hello", "status", "job.get", "job.cancel", "jobs.cancel", "transport.get", "transport.set",
+    "engine.load", "engine.unload",
 )  # fmt: skip
 
 Seed: TypeAlias = Any
