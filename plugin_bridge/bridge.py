@@ -31,6 +31,7 @@ from plugin_bridge.config import BridgeConfig
 from plugin_bridge.delivery_files import DeliveryFiles
 from plugin_bridge.drafts import WithDrafts
 from plugin_bridge.guard import guarded
+from plugin_bridge.heap import Heap
 from plugin_bridge.job_desk import JobDesk, Pool
 from plugin_bridge.job_story import JobStory
 from plugin_bridge.leases import Leases
@@ -162,6 +163,7 @@ class Bridge:
         self._metrics.sounds = audio.cache
         self._story = JobStory(self._metrics, clock)
         self._disk = CommitGroup(store)
+        self._heap = Heap(clock)
         self._files = DeliveryFiles(config.data_dir / DELIVERIES, store.receipts())
         self._reading: Counter[str] = Counter()  # takes that deliveries read at this moment
         self._budget = AudioBudget(
@@ -192,6 +194,7 @@ class Bridge:
         """
         caller = Caller(message.client) if caller is None else caller
         self.heard_of(caller.name)
+        self._heap.work()
         came_s = self._clock()
         with about(request=message.id, client=caller.name):
             answer = await guarded(message.id, self._answer(message, caller, control))
@@ -237,7 +240,7 @@ class Bridge:
         await guarded("heartbeat", self._tell_alive())
 
     async def tidy(self) -> None:
-        """Keeps the journal's log short, between edits; never raises."""
+        """Keeps the journal's log and the heap short, between edits; never raises."""
         await guarded("tidy", self._write_back())
 
     async def close(self) -> None:
@@ -686,6 +689,7 @@ class Bridge:
 
     async def _write_back(self) -> None:
         self._store.write_back()
+        await self._heap.look()
 
     async def _tell_alive(self) -> None:
         uptime_s = round(self._clock() - self._started_s, 3)

@@ -48,6 +48,7 @@ LINES: Final = 8  # connections at a time
 BATCH: Final = 100  # messages between two right ones
 ANSWER_S: Final = 2.0
 SETTLE_S: Final = 20.0  # for renders that mutants asked for
+REST_S: Final = 5.0  # in which the engine looks after its heap twice, asked nothing
 SUSPECTS: Final = 16
 
 
@@ -177,7 +178,9 @@ async def salvo(engine: RunningEngine, door: str, mutants: Mutants[Any], tally: 
 
 
 def settled_rss(engine: RunningEngine) -> int:
+    """Memory once the engine has come to rest."""
     engine.wait_idle(SETTLE_S)
+    time.sleep(REST_S)
     return int(psutil.Process(engine.pid).memory_info().rss)
 
 

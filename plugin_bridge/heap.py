@@ -1,0 +1,45 @@
+"""Memory that work has freed, given back to the system.
+
+glibc keeps it for the next large piece, in pieces: after 18,000 odd requests over HTTP 22 MiB of its heap of 38
+were free and still counted as ours. An engine that runs for weeks would seem to grow.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final
+
+BUSY_S: Final = 60.0  # an engine that never rests gives back this often
+
+
+class Heap:
+    """To be told of work, and looked at every few seconds: gives back when the engine has come to rest."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._worked = False  # since the last look
+        self._dirty = False  # since something was given back
+        self._given_s = clock()
+
+    def work(self) -> None:
+        """Something was done that may have taken memory."""
+        self._worked = self._dirty = True
+
+    async def look(self) -> None:
+        """Gives back where it is time to; a thread does it, in one or two milliseconds."""
+        worked, self._worked = self._worked, False
+        now_s = self._clock()
+        if self._dirty and (not worked or now_s - self._given_s >= BUSY_S):
+            self._dirty, self._given_s = False, now_s
+            await asyncio.to_thread(give_back)
+
+
+def give_back() -> None:
+    """Does nothing where the C library has no `malloc_trim`."""
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL(None).malloc_trim(0)

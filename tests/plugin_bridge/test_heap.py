@@ -1,0 +1,54 @@
+"""When memory is given back: at rest after work, and now and then under work that does not end."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import sys
+
+import psutil
+import pytest
+
+from plugin_bridge import heap
+from plugin_bridge.heap import BUSY_S, Heap, give_back
+
+
+def test_at_rest_once_and_under_work_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[float] = []
+    now_s = 0.0
+    monkeypatch.setattr(heap, "give_back", lambda: given.append(now_s))
+    ours = Heap(lambda: now_s)
+
+    async def story() -> None:
+        nonlocal now_s
+        await ours.look()
+        assert given == [], "nothing was done"
+        for seconds in (2.0, 4.0):
+            now_s = seconds
+            ours.work()
+            await ours.look()
+        assert given == [], "it is at work"
+        for seconds in (6.0, 8.0):
+            now_s = seconds
+            await ours.look()
+        assert given == [6.0]
+        while now_s < 6.0 + BUSY_S:
+            now_s += 2.0
+            ours.work()
+            await ours.look()
+        assert given == [6.0, 6.0 + BUSY_S]
+
+    asyncio.run(story())
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux" or not hasattr(ctypes.CDLL(None), "malloc_trim"), reason="needs glibc"
+)
+def test_what_was_freed_in_pieces_is_the_systems_again() -> None:
+    process = psutil.Process()
+    pieces = [ctypes.create_string_buffer(b"x" * 9_000) for _ in range(8_000)]  # 72 MB in glibc's heap
+    del pieces[::2], pieces[1:]
+    held = process.memory_info().rss
+    give_back()
+    assert held - process.memory_info().rss > 20e6
+    assert len(pieces) == 1
