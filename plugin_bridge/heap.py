@@ -1,7 +1,7 @@
 """Memory that work has freed, given back to the system.
 
-glibc keeps it for the next large piece, in pieces: after 18,000 odd requests over HTTP 22 MiB of its heap of 38
-were free and still counted as ours. An engine that runs for weeks would seem to grow.
+glibc keeps it for the next large piece, in pieces: after 18,000 odd requests over HTTP, 22 of its 38 MiB were
+free and still counted as ours. An engine that runs for weeks would seem to grow.
 """
 
 from __future__ import annotations
