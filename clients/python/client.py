@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
@@ -68,6 +68,7 @@ TOPICS: Final = (b"scene.", b"engine", b"transport", b"welcome")
 OnProgress = Callable[[JobStatus], None]
 OnDraft = Callable[[DraftReady], None]
 _Reply = TypeVar("_Reply", bound=Open)
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -531,7 +532,7 @@ class AsyncClient:
                     next_poll = loop.time() + POLL_S
                     continue
                 with contextlib.suppress(asyncio.TimeoutError, StopAsyncIteration):
-                    event = await asyncio.wait_for(anext(stream), max(0.001, next_poll - loop.time()))
+                    event = await _within(anext(stream), max(0.001, next_poll - loop.time()))
                     said = event.content
                     if isinstance(said, JobStatus) and said.job in jobs:
                         note(said)
@@ -713,7 +714,7 @@ class AsyncClient:
             for _ in range(sendings):
                 with contextlib.suppress(asyncio.TimeoutError):
                     attempt = _answered(socket, encode(message), future)
-                    return await asyncio.wait_for(attempt, timeout_s / sendings)
+                    return await _within(attempt, timeout_s / sendings)
         finally:
             self._waiting.pop(message.id, None)
             self.session.forget(message.id)
@@ -756,6 +757,20 @@ class AsyncClient:
 async def _answered(socket: zmq.asyncio.Socket, frames: list[bytes], answer: asyncio.Future[Reply]) -> Reply:
     await socket.send_multipart(frames)  # for ever, where the socket was turned away or nobody has ever been
     return await asyncio.shield(answer)
+
+
+async def _within(work: Coroutine[Any, Any, _T], seconds: float) -> _T:
+    """As `asyncio.wait_for`, which before Python 3.12 loses a cancel that comes together with the result:
+    whoever gave up would go on waiting. Raises asyncio.TimeoutError."""
+    task = asyncio.ensure_future(work)
+    task.add_done_callback(lambda done: done.cancelled() or done.exception())  # perhaps nobody else looks
+    try:
+        await asyncio.wait({task}, timeout=seconds)
+    finally:
+        task.cancel()
+    if not task.done():
+        raise asyncio.TimeoutError
+    return task.result()
 
 
 async def _check_reachable(address: str, timeout_s: float) -> None:

@@ -15,6 +15,7 @@ import pytest
 import soundfile
 
 from clients.python import AsyncClient, Client, LocalEngine
+from clients.python.client import _within
 from clients.python.promises import STEP_16_BIT, check_edit, sum_error
 from scene_schema.errors import Refused
 from scene_schema.job_states import FINAL
@@ -253,3 +254,25 @@ def test_a_wait_that_is_given_up_leaves_the_client_usable(engine: LocalEngine, n
             return (await client.wait(accepted)).jobs[-1].state
 
     assert asyncio.run(story()) in FINAL
+
+
+def test_a_cancel_that_comes_with_the_result_is_not_lost() -> None:
+    async def story() -> None:
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[int] = loop.create_future()
+
+        async def work() -> int:
+            return await answer
+
+        waiting = asyncio.ensure_future(_within(work(), 10.0))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        answer.set_result(1)
+        loop.call_soon(waiting.cancel)
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        with pytest.raises(asyncio.TimeoutError):
+            await _within(asyncio.sleep(10.0), 0.01)
+        assert await _within(asyncio.sleep(0.0, 5), 10.0) == 5
+
+    asyncio.run(story())
