@@ -181,12 +181,12 @@ class WorkerProcess:
             if self._stopping or self._status.state == "failed":
                 break
             at = {"worker_pid": self._status.pid, **({} if self._log is None else self._log.about)}
-            number = self._seat.number
+            seat = self._seat.number
             if self._unloading:
-                log.info("worker %d was unloaded", number, extra=fields(**at))
+                log.info("worker %d was unloaded", seat, extra=fields(**at))
                 continue
             log.error(
-                "worker %d %s; starting another in %g s", number, how, self._backoff_s, extra=fields(**at)
+                "worker %d %s; starting another in %g s", seat, how, self._backoff_s, extra=fields(**at)
             )
             restarts = self._status.restarts + 1
             await self._become("lost", detail=how, restarts=restarts)

@@ -67,6 +67,18 @@ def test_one_of_two_workers_is_killed_and_the_other_goes_on(tmp_path: Path) -> N
     assert not any(is_alive(one["pid"]) for one in after)
 
 
+def test_each_life_of_a_worker_has_a_socket_of_its_own(tmp_path: Path) -> None:
+    with EngineProcess(tmp_path) as engine:
+        endpoints = []
+        for _ in range(3):
+            pid = engine.wait_ready()["pid"]
+            command = psutil.Process(pid).cmdline()
+            endpoints.append(command[command.index("--endpoint") + 1])
+            os.kill(pid, signal.SIGKILL)
+            engine.wait_event("event.worker", state="lost")
+        assert len(set(endpoints)) == 3
+
+
 def test_a_sound_that_killed_two_workers_kills_no_third(tmp_path: Path) -> None:
     with EngineProcess(tmp_path) as engine:
         engine.wait_ready()
