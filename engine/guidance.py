@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from engine.models.prepared_dit import PreparedDiT, Prompt
+from engine.out_of_memory import ran_out_of_memory
 from engine.sampling import Velocity, guide, timestep_of
 
 FRAMES_AT_ONCE: Final = 4000
@@ -94,7 +95,7 @@ def guided(
                     [batch(latent, timestep, first, min(first + size, clips), both) for first in firsts]
                 )  # (n, C, T)
             except RuntimeError as error:
-                if not is_out_of_memory(error):
+                if not ran_out_of_memory(error):
                     raise
                 if size == 1 and (apart or not both):
                     raise OutOfMemory(latent.shape[-1]) from error
@@ -113,8 +114,3 @@ class OutOfMemory(MemoryError):  # noqa: N818 - as torch and the field say
 
     def __init__(self, frames: int) -> None:
         super().__init__(f"a clip of {frames} latent frames does not fit into this device's memory")
-
-
-def is_out_of_memory(error: RuntimeError) -> bool:
-    """Whether torch means that memory has run out, on a GPU or a CPU."""
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)

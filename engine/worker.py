@@ -27,6 +27,7 @@ from pydantic import BaseModel
 
 from engine import checkpoint
 from engine.log_lines import FORMS, Form, about, formatter
+from engine.out_of_memory import ran_out_of_memory
 from engine.renderer import Old, Progress, Renderer, RendersTogether, SaysLength, Sound
 from scene_schema.envelope import Envelope, decode, encode, envelope_for
 from scene_schema.errors import Finding, Refused
@@ -324,13 +325,6 @@ def _old(told: OldTake | None, frames: Sequence[bytes]) -> Old | None:
     if told.latent_channels is not None:
         latent = np.frombuffer(frames[1], dtype="<f2").reshape(told.latent_channels, -1)
     return Old(samples.astype(np.float32), latent)
-
-
-def ran_out_of_memory(error: Exception) -> bool:
-    """Whether memory has run out, on a CPU or a GPU. torch's own errors are known by name, since torch is
-    not imported here."""
-    named = type(error).__name__ == "OutOfMemoryError"
-    return isinstance(error, MemoryError) or named or "can't allocate memory" in str(error)
 
 
 def warm_up(renderer: Renderer) -> None:

@@ -95,7 +95,8 @@ class AudioStore:
             self._held[sha256] += 1
             self._condemned.discard(sha256)
         try:
-            self._read(sha256)
+            if self._warm_audio(sha256) is None:
+                self._load(sha256)
         except DamagedAudio:
             try:
                 self._put(self.path(sha256), lambda file: _as_wav(file, audio))
@@ -170,7 +171,7 @@ class AudioStore:
         with self._lock:
             self._hits += warm is not None
             self._misses += warm is None
-        return self._read(sha256) if warm is None else warm
+        return self._load(sha256) if warm is None else warm
 
     def _warm_audio(self, sha256: str) -> Audio | None:
         with self._lock:
@@ -181,9 +182,7 @@ class AudioStore:
             self._warm.pop(sha256, None)
             return None
 
-    def _read(self, sha256: str) -> Audio:
-        if warm := self._warm_audio(sha256):
-            return warm
+    def _load(self, sha256: str) -> Audio:
         path = self.path(sha256)
         try:
             samples, rate_hz = soundfile.read(path, dtype="float32", always_2d=True)

@@ -707,14 +707,13 @@ class Bridge:
 
     def _ask_a_worker(self, question: Envelope) -> None:
         """Of one that has its model loaded, an idle one first; where none has, one is loaded meanwhile."""
-        states = {one.number: one.state for one in self._workers.statuses}
-        for wanted in ("ready", "rendering"):
-            for number, state in states.items():
-                if state == wanted:
-                    self._workers.send(number, question)
-                    return
-        if "unloaded" in states.values() and not {"starting", "loading"} & set(states.values()):
-            self._workers.load(next(number for number, state in states.items() if state == "unloaded"))
+        states = {
+            one.state: one.number for one in reversed(self._workers.statuses)
+        }  # the first in each state
+        if loaded := [states[state] for state in ("ready", "rendering") if state in states]:
+            self._workers.send(loaded[0], question)
+        elif "unloaded" in states and not {"starting", "loading"} & states.keys():
+            self._workers.load(states["unloaded"])
 
     async def _note_worker(self, status: WorkerStatus) -> None:
         self._jobs.worker_changed(status)

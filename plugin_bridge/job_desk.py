@@ -185,11 +185,7 @@ class JobDesk:
                 if status.position is not None:
                     self._positions[status.job] = status.position
                 self._announce(f"scene.{scene}", "event.job", status, cause)
-        poisoned = [(job, failure) for job in jobs if (failure := self._poison.failure(job.take))]
-        for job, failure in poisoned:
-            if self._queue.is_waiting(job.id):
-                self._carry_out(self._queue.refuse(job.id), error=failure)
-        if poisoned:
+        if self._refuse_poisoned(jobs):
             statuses = [self.get(job_id) for job_id in taken]
         self._pump()
         return statuses
@@ -290,6 +286,13 @@ class JobDesk:
             self._share(kept.id, owner, priority)
         self._wait_for_quiet(job, kept, typed)
         return kept.id
+
+    def _refuse_poisoned(self, jobs: Sequence[RenderJob]) -> bool:
+        """Fails those of the jobs that wait for a sound that is set aside; whether there were any."""
+        refused = [(job, failure) for job in jobs if (failure := self._poison.failure(job.take))]
+        for job, failure in refused:
+            self._carry_out(self._queue.refuse(job.id), error=failure)
+        return bool(refused)
 
     def _share(self, job_id: str, owner: str, priority: Priority) -> None:
         """Somebody asked for a sound that is on its way already."""
@@ -397,6 +400,8 @@ class JobDesk:
             remedy=remedy,
         )
         self._carry_out(decision, error=lost)
+        if decision.killer is not None:
+            self._refuse_poisoned(list(self._queue.waiting.values()))
 
     def heard(self, worker: int, message: Envelope) -> None:
         """One message of a worker's. What it says of a job that is over is dropped."""
@@ -516,12 +521,10 @@ class JobDesk:
                 self._store.set_stem(job.scene, job.layer, job.take)
                 self._announce_take(job, self._store.take(job.take))
                 self._carry_out(self._queue.found(job.id), take=job.take)
-            elif failure := self._poison.failure(job.take):
-                self._carry_out(self._queue.refuse(job.id), error=failure)
             else:
                 self._queue.advance(job, worker)
                 for mate in self._queue.mates(job, self._workers.statuses[worker].together - 1):
-                    if mate.take not in self._store.takes and not self._poison.failure(mate.take):
+                    if mate.take not in self._store.takes:
                         self._queue.advance(mate, worker)
         for worker in sorted(self._queue.busy):
             self._start(worker)

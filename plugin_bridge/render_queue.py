@@ -18,6 +18,7 @@ from scene_schema.rendering import RenderJob
 
 Ending = Literal["cancelled", "superseded"]
 
+HASTENED: Final = ("batch", "interactive")  # how it was wanted before, and how it is now
 DEATHS: Final = 2  # workers that may die under a job before the job is taken for the cause
 
 
@@ -68,7 +69,7 @@ class RenderQueue:
         self._deaths: dict[str, int] = {}
         self._killed: dict[str, int] = {}  # those of them that had begun to render the job
         self._places: dict[str, Place] = {}  # of jobs that had their turn, should it come to nothing
-        self.alone: set[str] = set()  # of a batch under which a worker died: one may be the cause
+        self.alone: set[str] = set()  # jobs under which a worker died: in no batch any more
 
     def submit(
         self, job: RenderJob, client: str = "", priority: Priority = "interactive"
@@ -84,8 +85,8 @@ class RenderQueue:
             decision = Decision()
             if there.id in self.delivering:  # the layer is back where it was: what came between is moot
                 decision = self.supersede(job.scene, job.layer)
-            elif priority == "interactive" and self.is_waiting(there.id):
-                self._hasten(there, client)
+            elif self.is_waiting(there.id) and (self.turns.place(there.id).priority, priority) == HASTENED:
+                self.turns.move(there.id, client, priority)
             return there, decision
         decision = Decision()
         key = (job.scene, job.layer)
@@ -117,9 +118,7 @@ class RenderQueue:
         """A waiting job is no longer this client's: if it waits for its turn, it does for the heir's from now
         on, behind the others of that one."""
         if self.is_waiting(job_id) and self.turns.place(job_id).client == client:
-            priority = self.turns.place(job_id).priority
-            self.turns.leave(job_id)
-            self.turns.join(job_id, heir, priority)
+            self.turns.move(job_id, heir, self.turns.place(job_id).priority)
 
     def is_waiting(self, job_id: str) -> bool:
         """Whether the job waits for its turn, held or not."""
@@ -198,7 +197,7 @@ class RenderQueue:
 
     def rendered(self, job_id: str) -> Decision:
         """The worker is done with the running job: it delivers, or ends as it was already bound to."""
-        running = self._take_running(job_id)
+        running = self.running.pop(job_id, None)
         if running is None:
             return Decision()
         if running.ending is not None:
@@ -208,7 +207,7 @@ class RenderQueue:
 
     def gave_up(self, job_id: str) -> Decision:
         """The worker stopped the running job or failed at it: `failed`, unless it was being stopped."""
-        running = self._take_running(job_id)
+        running = self.running.pop(job_id, None)
         return (
             Decision() if running is None else Decision([self._end(running.job, running.ending or "failed")])
         )
@@ -236,7 +235,7 @@ class RenderQueue:
     def worker_lost(self, worker: int) -> Decision:
         """A worker died. Its job goes first in the queue again, once; the second death is its last.
 
-        The jobs of a batch are from then on rendered one by one, so that the second tells which it was.
+        They are rendered one by one from then on, so that the second death tells which was the cause.
         """
         decision = Decision()
         lost = self.of_worker(worker)
@@ -244,8 +243,7 @@ class RenderQueue:
             job = self.running.pop(running.job.id).job
             self._deaths[job.id] = self._deaths.get(job.id, 0) + 1
             self._killed[job.id] = self._killed.get(job.id, 0) + running.sent
-            if len(lost) > 1:
-                self.alone.add(job.id)
+            self.alone.add(job.id)
             if running.ending is None and self._deaths[job.id] >= DEATHS:
                 decision.killer = job if self._killed[job.id] >= DEATHS else None
                 decision.moves.append(self._end(job, "failed"))
@@ -311,11 +309,6 @@ class RenderQueue:
         running = {one.job.take for one in self.running.values() if one.ending is None}
         return running | {job.take for job in self.delivering.values()}
 
-    def _hasten(self, job: RenderJob, client: str) -> None:
-        if self.turns.place(job.id).priority == "batch":
-            self.turns.leave(job.id)
-            self.turns.join(job.id, client, "interactive")
-
     def _take_turn(self, job: RenderJob) -> None:
         del self.waiting[job.scene, job.layer]
         self._places[job.id] = self.turns.take(job.id)
@@ -350,9 +343,6 @@ class RenderQueue:
         else:
             del self.running[running.job.id]
             decision.moves.append(self._end(running.job, ending))
-
-    def _take_running(self, job_id: str) -> Running | None:
-        return self.running.pop(job_id, None)
 
     def _end(self, job: RenderJob, state: State) -> Move:
         self._deaths.pop(job.id, None)

@@ -50,6 +50,11 @@ class Turns:
         line[line.index(old)] = new
         self._places[new] = self._places.pop(old)
 
+    def move(self, job: str, client: str, priority: Priority) -> None:
+        """It waits as this client's in this class from now on, behind the others there."""
+        self.leave(job)
+        self.join(job, client, priority)
+
     def put_back(self, job: str, place: Place) -> None:
         """A job whose turn came to nothing is before all others."""
         self._order = None

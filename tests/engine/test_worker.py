@@ -13,6 +13,7 @@ import zmq
 from engine import checkpoint
 from engine import worker as engine_worker
 from engine.fake_renderer import FakeRenderer, pitch_hz
+from engine.out_of_memory import ran_out_of_memory
 from engine.renderer import Old, Progress, Renderer, Sound
 from engine.worker import KeepWarm
 from scene_schema.envelope import Envelope, decode, encode, envelope_for
@@ -278,13 +279,13 @@ def test_memory_for_nothing_at_all_is_a_failure_and_the_next_job_runs() -> None:
     ],
 )
 def test_how_memory_says_that_it_ran_out(error: Exception, ours: bool) -> None:
-    assert engine_worker.ran_out_of_memory(error) is ours
+    assert ran_out_of_memory(error) is ours
 
 
 def test_torch_says_so_by_a_name_of_its_own() -> None:
     import torch
 
-    assert engine_worker.ran_out_of_memory(torch.OutOfMemoryError("CUDA out of memory"))
+    assert ran_out_of_memory(torch.OutOfMemoryError("CUDA out of memory"))
 
 
 def test_an_idle_worker_is_kept_warm_and_still_listens() -> None:
