@@ -88,7 +88,8 @@ def cut_of(
             needed_s = scene.tempo.bar_offset_s + length_bars * bar_s(scene.tempo)
             needed_s = math.ceil((needed_s + (loop_crossfade_s if loop else 0.0)) * 1000.0 - 1e-6) / 1000.0
             bars = _bars_that_fit(clip - start - crossfade, scene.tempo, rate_hz)
-            most = f", or ask for at most {bars}" if bars else ""
+            loops = samples_of_bars(bars, scene.tempo, rate_hz) >= crossfade  # shorter ones are refused below
+            most = f", or ask for at most {bars}" if bars and loops else ""
             behind = f" and {loop_crossfade_s:g} s behind them for the loop" if loop else ""
             raise _refused(
                 "length_bars",

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from engine.cut import EDGE_S, Cut, bar_s, blended, cut_of, cut_out, place_in, samples_of_bars, whole
@@ -54,6 +54,7 @@ def test_bars_are_rounded_once(bars: int, tempo: TempoGrid, rate_hz: int) -> Non
     st.floats(0.0, 2.0),
     st.floats(0.005, 0.5),
 )
+@example(2, TempoGrid(bpm=121.0, beats_per_bar=1), 16_000, True, 0.0, 0.5)  # one bar is no loop of 0.5 s
 def test_a_scene_is_long_enough_or_told_what_would_be(
     bars: int, tempo: TempoGrid, rate_hz: int, loop: bool, offset_s: float, crossfade_s: float
 ) -> None:
