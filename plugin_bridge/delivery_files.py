@@ -17,6 +17,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from io import FileIO
 from pathlib import Path
+from sys import intern
 from typing import Final
 
 from engine.audio import SILENCE_DB
@@ -28,7 +29,7 @@ _READ_BYTES: Final = 2**20
 LEFTOVER: Final = ".part"  # how the name of a file ends that is not whole yet
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Receipt:
     """What is known of a file once it was made. The last two are the mix's."""
 
@@ -40,9 +41,13 @@ class Receipt:
     sum_error_db: float = SILENCE_DB
 
 
-@dataclass(frozen=True)
+_Key = tuple[str, str]
+"""Folder and key. Receipts are many and live long: texts take a quarter of what paths do."""
+
+
+@dataclass(frozen=True, slots=True)
 class _Placed:
-    path: Path
+    name: str
     size_bytes: int
     changed_ns: int
     receipt: Receipt
@@ -79,16 +84,15 @@ class DeliveryFiles:
     def __init__(self, own: Path, receipts: Iterable[ReceiptRow] = ()) -> None:
         self.folder = own
         self.bytes_written = 0
-        self._placed: OrderedDict[tuple[Path, str], _Placed] = OrderedDict()
-        self._new: set[tuple[Path, str]] = set()
-        self._gone: set[tuple[Path, str]] = set()
+        self._placed: OrderedDict[_Key, _Placed] = OrderedDict()
+        self._new: set[_Key] = set()
+        self._gone: set[_Key] = set()
         self._lock = threading.Lock()
         self._numbers = itertools.count()
         for row in receipts:
-            folder = Path(row.folder)
             receipt = Receipt(**json.loads(row.receipt))
-            placed = _Placed(folder / row.name, row.size_bytes, row.changed_ns, receipt, trusted=False)
-            self._placed[folder, row.key] = placed
+            placed = _Placed(row.name, row.size_bytes, row.changed_ns, receipt, trusted=False)
+            self._placed[intern(row.folder), row.key] = placed
 
     def own(self, scene: str) -> Path:
         """Where a scene's files are kept when nobody named a folder."""
@@ -100,21 +104,23 @@ class DeliveryFiles:
             new = [self._new.pop() for _ in range(min(most, len(self._new)))]
             gone = [self._gone.pop() for _ in range(min(most, len(self._gone)))]
             rows = [_row(*one, self._placed[one]) for one in new if one in self._placed]
-        return News(rows, [(str(folder), key) for folder, key in gone])
+        return News(rows, gone)
 
     def find(self, folder: Path, key: str) -> Found | None:
         """The file with this key, if it is there as it was written: one look at the folder's entry, and the
         first time after a start one at its bytes."""
+        kept_as = (intern(str(folder)), key)
         with self._lock:
-            placed = self._placed.get((folder, key))
-            if placed is None or not _is_there(placed):
+            placed = self._placed.get(kept_as)
+            if placed is None or not _is_there(folder / placed.name, placed):
                 return None
+        path = folder / placed.name
         if not placed.trusted:
-            if not _has_hash(placed.path, placed.receipt.sha256):
+            if not _has_hash(path, placed.receipt.sha256):
                 return None
             with self._lock:
-                self._placed[folder, key] = replace(placed, trusted=True)
-        return Found(placed.path, placed.receipt)
+                self._placed[kept_as] = replace(placed, trusted=True)
+        return Found(path, placed.receipt)
 
     def remove(self, path: Path, unless_used_since_s: float) -> int:
         """Takes a file of the engine's own away; returns the bytes that it had, 0 where it stays."""
@@ -134,11 +140,12 @@ class DeliveryFiles:
         """Places a file, and remembers it by its key. Raises `OSError`."""
         path = self.place(folder, name, parts)
         now = path.stat()
+        kept_as = (intern(str(folder)), key)
         with self._lock:
-            self._placed[folder, key] = _Placed(path, now.st_size, now.st_mtime_ns, receipt)
-            self._placed.move_to_end((folder, key))
-            self._new.add((folder, key))
-            self._gone.discard((folder, key))
+            self._placed[kept_as] = _Placed(path.name, now.st_size, now.st_mtime_ns, receipt)
+            self._placed.move_to_end(kept_as)
+            self._new.add(kept_as)
+            self._gone.discard(kept_as)
             while len(self._placed) > RECEIPTS_KEPT:
                 self._gone.add(self._placed.popitem(last=False)[0])
         return path
@@ -178,20 +185,20 @@ class DeliveryFiles:
             temporary.unlink(missing_ok=True)
 
 
-def _row(folder: Path, key: str, placed: _Placed) -> ReceiptRow:
+def _row(folder: str, key: str, placed: _Placed) -> ReceiptRow:
     receipt = json.dumps(asdict(placed.receipt))
-    return ReceiptRow(str(folder), key, placed.path.name, placed.size_bytes, placed.changed_ns, receipt)
+    return ReceiptRow(folder, key, placed.name, placed.size_bytes, placed.changed_ns, receipt)
 
 
-def _is_there(placed: _Placed) -> bool:
+def _is_there(path: Path, placed: _Placed) -> bool:
     """Whether the file looks as it did when it was written; then it is in use from now on."""
     try:
-        now = placed.path.stat()
+        now = path.stat()
     except OSError:
         return False
     if (now.st_size, now.st_mtime_ns) != (placed.size_bytes, placed.changed_ns):
         return False
-    note_use(placed.path, now)
+    note_use(path, now)
     return True
 
 
