@@ -24,7 +24,7 @@ from engine.models.replay import cuda_graph
 from engine.models.tokenizer import TokenizerEncoder
 from engine.models.vocos import Vocos, decode_in_a_circle
 from engine.models.weights import WeightsError, fetch_from, load_weights
-from engine.precision import fastest_precision
+from engine.precision import fastest_precision, has_tiles
 from engine.published import PublishedModel, open_published
 from engine.published_memory import check_before_loading
 from engine.renderer import Old, Progress, Sound, latent_frames
@@ -53,7 +53,8 @@ VARIANTS: Final[dict[Variant, tuple[Precision | None, GuidedRange]]] = {
     "int8": ("int8", EVERYWHERE),
     "fast": ("int8", GuidedRange(0.3, 0.9)),
 }
-"""The number type of the denoiser's products, and the noise levels that are guided."""
+"""The number type of the denoiser's products (None: the fastest that rounds no weights), and the noise levels
+that are guided."""
 
 
 class AudioGenRenderer:
@@ -93,6 +94,8 @@ class AudioGenRenderer:
             torch.set_num_threads(threads)
         place = pick_device(device)
         rounded, where = VARIANTS[found.variant]
+        if found.variant == "fast" and place.type == "cpu" and has_tiles():
+            rounded = None
         native = place.type == "cuda" or fastest_precision() is torch.bfloat16
         precision: Precision = rounded or ("bfloat16" if native else "float32")
         model = open_published(found.folder)

@@ -16,6 +16,12 @@ def fastest_precision() -> torch.dtype:
     return torch.bfloat16 if any(asked is not None and asked() for asked in native) else torch.float32
 
 
+def has_tiles() -> bool:
+    """Whether this CPU multiplies matrices in tiles (AMX), where bfloat16 is quicker than our int8."""
+    asked = getattr(torch.cpu, "_is_amx_tile_supported", None)
+    return asked is not None and bool(asked())
+
+
 def mixed() -> torch.autocast:
     """Where a network is trained or encodes: products in the fastest type, all else in float32."""
     return torch.autocast("cpu", dtype=torch.bfloat16, enabled=fastest_precision() is torch.bfloat16)
