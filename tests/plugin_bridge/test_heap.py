@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import gc
 import sys
+import weakref
 
 import psutil
 import pytest
@@ -37,6 +39,31 @@ def test_at_rest_once_and_under_work_now_and_then(monkeypatch: pytest.MonkeyPatc
             ours.work()
             await ours.look()
         assert given == [6.0, 6.0 + BUSY_S]
+
+    asyncio.run(story())
+
+
+def test_circles_that_python_would_keep_are_let_go_at_rest() -> None:
+    class Node:
+        itself: Node
+
+    def circle() -> weakref.ref[Node]:
+        node = Node()
+        node.itself = node
+        return weakref.ref(node)
+
+    async def story() -> None:
+        ours = Heap(lambda: 0.0)
+        gc.disable()
+        try:
+            left = circle()
+            ours.work()
+            await ours.look()
+            assert left() is not None, "it is at work"
+            await ours.look()
+            assert left() is None
+        finally:
+            gc.enable()
 
     asyncio.run(story())
 
