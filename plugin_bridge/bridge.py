@@ -39,7 +39,7 @@ from plugin_bridge.length_desk import LengthDesk
 from plugin_bridge.metrics import Metrics
 from plugin_bridge.origin_takes import check_origins
 from plugin_bridge.planner import Standing
-from plugin_bridge.scene_store import Kept, SceneStore, id_taken
+from plugin_bridge.scene_store import Kept, SceneStore, as_text, id_taken
 from plugin_bridge.worker_pool import foremost
 from scene_schema import messages
 from scene_schema.apart import kept_apart
@@ -177,7 +177,7 @@ class Bridge:
         )
         self._lengths = LengthDesk(model, self._ask_a_worker, config.length_wait_s)
         self._jobs.when_stopping = self._story.stopping
-        self._accepted: OrderedDict[str, tuple[Strict, asyncio.Future[Accepted]]] = OrderedDict()
+        self._accepted: OrderedDict[str, tuple[bytes, asyncio.Future[Accepted] | bytes]] = OrderedDict()
         self._leases = Leases(config.lease_s)
         self._lease_timer: asyncio.TimerHandle | None = None
         self._transport = messages.Transport()
@@ -398,17 +398,20 @@ class Bridge:
         change: Callable[[Envelope, Caller, Strict], Awaitable[Accepted]],
     ) -> Accepted:
         """Sent twice, carried out once. The journal remembers edits beyond a restart, without their jobs."""
+        said = hashlib.blake2b(as_text(message.type, request).encode(), digest_size=16).digest()
         known = self._accepted.get(message.id)
         if known is not None:
-            if known[0] != request:
+            if known[0] != said:
                 raise id_taken(message.id)
+            if isinstance(known[1], bytes):
+                return Accepted.model_validate_json(known[1])
             return await asyncio.shield(known[1])
         made = self._store.made_by(message.id, message.type, request)
         if made is not None:
             await self._disk.durable()
             return _accepted(made)
         reply: asyncio.Future[Accepted] = asyncio.get_running_loop().create_future()
-        self._accepted[message.id] = (request, reply)
+        self._accepted[message.id] = (said, reply)
         try:
             accepted = await change(message, caller, request)
         except BaseException as error:
@@ -417,6 +420,7 @@ class Bridge:
             reply.exception()  # nobody else may have waited for it
             raise
         reply.set_result(accepted)
+        self._accepted[message.id] = (said, accepted.model_dump_json().encode())  # a tenth of the objects
         while len(self._accepted) > REPLIES_KEPT:
             self._accepted.popitem(last=False)
         return accepted

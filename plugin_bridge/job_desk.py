@@ -127,7 +127,7 @@ class JobDesk:
         )
         self._holds: dict[str, _Hold] = {}  # jobs whose layers are still being edited
         self._statuses: dict[str, JobStatus] = {}  # jobs on their way
-        self._finished: OrderedDict[str, JobStatus] = OrderedDict()
+        self._finished: OrderedDict[str, str] = OrderedDict()  # as JSON: they are many, and seldom asked for
         self._causes: dict[str, str] = {}
         self._positions: dict[str, int] = {}
         self._steps_told_s: dict[str, float] = {}
@@ -638,7 +638,7 @@ class JobDesk:
             self.drafts.drop(job_id)
         self._tell(job_id)
         if state in FINAL:
-            self._finished[job_id] = self._statuses.pop(job_id)
+            self._finished[job_id] = self._statuses.pop(job_id).model_dump_json()
             self._causes.pop(job_id)
             self._let_go(job_id)
             self._steps_told_s.pop(job_id, None)
@@ -698,14 +698,16 @@ class JobDesk:
 
     def _known(self, job_id: str) -> JobStatus:
         """The status as it was last changed. Raises `Refused` (`not_found`)."""
-        status = self._statuses.get(job_id) or self._finished.get(job_id)
-        if status is None:
+        if status := self._statuses.get(job_id):
+            return status
+        finished = self._finished.get(job_id)
+        if finished is None:
             raise Refused(
                 "not_found",
                 f"there is no job {shown(job_id)}",
                 remedy=f"Jobs end with the engine that made them; it keeps the last {FINISHED_KEPT}.",
             )
-        return status
+        return JobStatus.model_validate_json(finished)
 
     def _seen(
         self, status: JobStatus, outlook: dict[str, float | None], positions: dict[str, int]

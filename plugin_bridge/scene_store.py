@@ -109,7 +109,7 @@ class SceneStore:
         row = self._journal.revision_by_request(request_id)
         if row is None:
             return None
-        if row.request != _as_text(kind, request):
+        if json.loads(row.request) != json.loads(as_text(kind, request)):  # older ones have other spaces
             raise id_taken(request_id)
         return kept_of(row)
 
@@ -141,7 +141,7 @@ class SceneStore:
             scene=scene.id,
             revision=revision,
             request_id=request_id,
-            request=_as_text(kind, request),
+            request=as_text(kind, request),
             snapshot=scene.model_dump_json(),
             stale=json.dumps(stale),
             content_of=content_of,
@@ -271,5 +271,6 @@ def _take_row(take: Take) -> TakeRow:
     return TakeRow(take.id, take.model_dump_json(), take.audio_sha256)
 
 
-def _as_text(kind: str, request: BaseModel) -> str:
-    return json.dumps({"type": kind, "content": request.model_dump(mode="json")}, sort_keys=True)
+def as_text(kind: str, request: BaseModel) -> str:
+    """A request as JSON, the same for all that ask the same."""
+    return f'{{"type":"{kind}","content":{request.model_dump_json()}}}'
