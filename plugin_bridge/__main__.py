@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from engine.log_lines import FORMS
-from plugin_bridge import curve_keys, log_keeping
+from plugin_bridge import curve_keys, heap, log_keeping
 from plugin_bridge.bridge import Addresses
 from plugin_bridge.config import AUTO, REQUEST_PORT, BridgeConfig, default_data_dir
 from plugin_bridge.serving import serve
@@ -28,6 +28,7 @@ log = logging.getLogger("stemscape.log")
 
 def main() -> None:
     """Exit status: 0 after an orderly stop, 2 where the engine cannot start."""
+    heap.share_one()
     options = _parser(os.environ).parse_args()
     if sys.platform == "win32":  # ZeroMQ needs a loop that can wait for sockets
         asyncio.set_event_loop_policy(asyncio.WindowsSelectorEventLoopPolicy())

@@ -17,6 +17,7 @@ from contextlib import suppress
 from typing import Final
 
 BUSY_S: Final = 60.0  # an engine that never rests gives back this often
+_ARENA_MAX: Final = -8  # of glibc's malloc.h
 
 
 class Heap:
@@ -43,8 +44,21 @@ class Heap:
             await asyncio.to_thread(give_back)
 
 
+def share_one() -> None:
+    """Makes threads take their memory from one heap, before there are any.
+
+    glibc gives each its own, and what one has freed no other takes: after 20,000 odd messages to the
+    WebSocket the bridge had 96 MiB, and 85 with one heap. Does nothing where the C library has no `mallopt`.
+    """
+    _of_glibc("mallopt", _ARENA_MAX, 1)
+
+
 def give_back() -> None:
     """Does nothing where the C library has no `malloc_trim`."""
+    _of_glibc("malloc_trim", 0)
+
+
+def _of_glibc(name: str, *numbers: int) -> None:
     if sys.platform == "linux":
         with suppress(OSError, AttributeError):
-            ctypes.CDLL(None).malloc_trim(0)
+            getattr(ctypes.CDLL(None), name)(*numbers)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import gc
+import subprocess
 import sys
 import weakref
 
@@ -79,3 +80,29 @@ def test_what_was_freed_in_pieces_is_the_systems_again() -> None:
     give_back()
     assert held - process.memory_info().rss > 20e6
     assert len(pieces) == 1
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallopt"), reason="needs glibc")
+def test_threads_share_one_heap() -> None:
+    """Each heap of a thread's own is 64 MiB of addresses; no thread of this process has one."""
+    program = """
+import sys, threading
+from plugin_bridge import heap
+if sys.argv[1] == "share": heap.share_one()
+gate, kept = threading.Barrier(9), []
+def work():
+    kept.append([bytes(2000) for _ in range(100)])
+    gate.wait(); gate.wait()
+threads = [threading.Thread(target=work) for _ in range(8)]
+for one in threads: one.start()
+gate.wait()
+starts = [line.split()[0].split("-") for line in open("/proc/self/maps")]
+print(sum(int(begin, 16) % 2**26 == 0 for begin, _ in starts))
+gate.wait()
+"""
+    alone, shared = (
+        int(subprocess.run([sys.executable, "-c", program, how], capture_output=True, check=True).stdout)
+        for how in ("alone", "share")
+    )
+    assert alone >= 2
+    assert shared == 0
