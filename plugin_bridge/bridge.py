@@ -98,6 +98,22 @@ class _Answer:
 
 
 @dataclass(frozen=True)
+class _Underway:
+    """A message that is being carried out."""
+
+    request: Strict
+    reply: asyncio.Future[Accepted]
+
+
+@dataclass(frozen=True, slots=True)
+class _Answered:
+    """A message that was carried out: a hash of what it said, and the reply as JSON, for there are many."""
+
+    said: bytes | None
+    reply: bytes
+
+
+@dataclass(frozen=True)
 class _Change:
     """What a request makes of a scene; `content_of` and `redo` as in `undo.Step`, `typed` as in `JobDesk`."""
 
@@ -177,7 +193,7 @@ class Bridge:
         )
         self._lengths = LengthDesk(model, self._ask_a_worker, config.length_wait_s)
         self._jobs.when_stopping = self._story.stopping
-        self._accepted: OrderedDict[str, tuple[bytes, asyncio.Future[Accepted] | bytes]] = OrderedDict()
+        self._accepted: OrderedDict[str, _Underway | _Answered] = OrderedDict()
         self._leases = Leases(config.lease_s)
         self._lease_timer: asyncio.TimerHandle | None = None
         self._transport = messages.Transport()
@@ -398,20 +414,19 @@ class Bridge:
         change: Callable[[Envelope, Caller, Strict], Awaitable[Accepted]],
     ) -> Accepted:
         """Sent twice, carried out once. The journal remembers edits beyond a restart, without their jobs."""
-        said = hashlib.blake2b(as_text(message.type, request).encode(), digest_size=16).digest()
         known = self._accepted.get(message.id)
+        if isinstance(known, _Underway) and known.request == request:
+            return await asyncio.shield(known.reply)
+        if isinstance(known, _Answered) and known.said == _print_of(message, request):
+            return Accepted.model_validate_json(known.reply)
         if known is not None:
-            if known[0] != said:
-                raise id_taken(message.id)
-            if isinstance(known[1], bytes):
-                return Accepted.model_validate_json(known[1])
-            return await asyncio.shield(known[1])
+            raise id_taken(message.id)
         made = self._store.made_by(message.id, message.type, request)
         if made is not None:
             await self._disk.durable()
             return _accepted(made)
         reply: asyncio.Future[Accepted] = asyncio.get_running_loop().create_future()
-        self._accepted[message.id] = (said, reply)
+        self._accepted[message.id] = _Underway(request, reply)
         try:
             accepted = await change(message, caller, request)
         except BaseException as error:
@@ -420,7 +435,8 @@ class Bridge:
             reply.exception()  # nobody else may have waited for it
             raise
         reply.set_result(accepted)
-        self._accepted[message.id] = (said, accepted.model_dump_json().encode())  # a tenth of the objects
+        answered = _Answered(_print_of(message, request), accepted.model_dump_json().encode())
+        self._accepted[message.id] = answered
         while len(self._accepted) > REPLIES_KEPT:
             self._accepted.popitem(last=False)
         return accepted
@@ -777,6 +793,11 @@ def _accepted(kept: Kept, jobs: Sequence[messages.JobStatus] = ()) -> Accepted:
         jobs=list(jobs),
         content_of=kept.content_of,
     )
+
+
+def _print_of(message: Envelope, request: Strict) -> bytes | None:
+    text = as_text(message.type, request)
+    return None if text is None else hashlib.blake2b(text.encode(), digest_size=16).digest()
 
 
 def _ids(scene: Scene) -> list[str]:

@@ -109,7 +109,8 @@ class SceneStore:
         row = self._journal.revision_by_request(request_id)
         if row is None:
             return None
-        if json.loads(row.request) != json.loads(as_text(kind, request)):  # older ones have other spaces
+        again = as_text(kind, request)
+        if again is None or json.loads(row.request) != json.loads(again):  # older ones have other spaces
             raise id_taken(request_id)
         return kept_of(row)
 
@@ -132,6 +133,8 @@ class SceneStore:
         Where a scene comes from elsewhere, its `history` becomes the revisions before this one, behind those
         that are here, and its `takes` are kept. `content_of` and `redo` are then numbers among its own.
         """
+        said = as_text(kind, request)
+        assert said is not None, "a request is held against its rules before it is carried out"
         revision = self._newest.get(scene.id, 0) + 1
         if history is not None:
             content_of, redo = _moved(content_of, revision - 1), _moved(redo, revision - 1)
@@ -141,7 +144,7 @@ class SceneStore:
             scene=scene.id,
             revision=revision,
             request_id=request_id,
-            request=as_text(kind, request),
+            request=said,
             snapshot=scene.model_dump_json(),
             stale=json.dumps(stale),
             content_of=content_of,
@@ -271,6 +274,10 @@ def _take_row(take: Take) -> TakeRow:
     return TakeRow(take.id, take.model_dump_json(), take.audio_sha256)
 
 
-def as_text(kind: str, request: BaseModel) -> str:
-    """A request as JSON, the same for all that ask the same."""
-    return f'{{"type":"{kind}","content":{request.model_dump_json()}}}'
+def as_text(kind: str, request: BaseModel) -> str | None:
+    """A request as JSON, the same for all that ask the same. None where it holds what JSON has no word for:
+    no such request is ever carried out."""
+    try:
+        return f'{{"type":"{kind}","content":{request.model_dump_json()}}}'
+    except ValueError:
+        return None

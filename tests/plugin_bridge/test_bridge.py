@@ -2,6 +2,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import msgpack
 import pytest
 
 from plugin_bridge.access import Caller
@@ -186,6 +187,29 @@ def test_sent_twice_is_done_once_also_after_a_restart(tmp_path: Path) -> None:
         assert again.content == {**first, "jobs": []}  # jobs end with the engine that made them
         assert (await room.ask("scene.create", {"scene": scene()}, id="c1")).content["revision"] == 1
         assert (await room.ask("scene.list")).content == {"scenes": {"rain": 2}}
+
+    in_room(tmp_path, story)
+    in_room(tmp_path, sequel)
+
+
+def nested(depth: int) -> dict[str, Any]:
+    return {"x": nested(depth - 1)} if depth else {}
+
+
+@pytest.mark.parametrize(
+    "odd", [b"\xff", nested(300), msgpack.Timestamp(1)], ids=["bytes", "too deep", "timestamp"]
+)
+def test_what_json_has_no_word_for_is_refused_with_a_new_id_and_with_a_used_one(
+    tmp_path: Path, odd: Any
+) -> None:
+    async def story(room: Room) -> None:
+        await room.ask("scene.create", {"scene": scene()}, id="c1")
+        await room.ask("layer.edit", edit(caption="storm"), id="e1")
+        assert (await room.ask("layer.edit", edit(caption=odd), id="new")).content["code"] == "invalid"
+        assert (await room.ask("layer.edit", edit(caption=odd), id="e1")).content["code"] == "exists"
+
+    async def sequel(room: Room) -> None:  # the journal remembers the id
+        assert (await room.ask("layer.edit", edit(caption=odd), id="e1")).content["code"] == "exists"
 
     in_room(tmp_path, story)
     in_room(tmp_path, sequel)
