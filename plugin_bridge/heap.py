@@ -16,7 +16,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
-BUSY_S: Final = 60.0  # an engine that never rests gives back this often
+BUSY_S: Final = 20.0  # an engine that never rests gives back this often
 _ARENA_MAX: Final = -8  # of glibc's malloc.h
 
 
@@ -34,8 +34,8 @@ class Heap:
         self._worked = self._dirty = True
 
     async def look(self) -> None:
-        """Gives back where it is time to. Looking for circles holds up everything for some ten milliseconds,
-        so it waits for a rest, or for a minute to pass; a thread does what is left."""
+        """Gives back where it is time to. Looking for circles holds up everything for some milliseconds,
+        so it waits for a rest, or for `BUSY_S` to pass; a thread does what is left."""
         worked, self._worked = self._worked, False
         now_s = self._clock()
         if self._dirty and (not worked or now_s - self._given_s >= BUSY_S):
