@@ -24,7 +24,7 @@ from engine.audio import SILENCE_DB
 from plugin_bridge.journal import ReceiptRow
 from plugin_bridge.stored_files import last_use_s, note_use
 
-RECEIPTS_KEPT: Final = 10_000  # a file whose receipt is gone is made again
+RECEIPTS_KEPT: Final = 4_000  # a file whose receipt is gone is made again, and is the same
 _READ_BYTES: Final = 2**20
 LEFTOVER: Final = ".part"  # how the name of a file ends that is not whole yet
 
