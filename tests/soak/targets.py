@@ -317,7 +317,8 @@ class HttpTarget:
         try:
             writer.write(_request(mutant) if mutant.raw is None else mutant.raw)
             if mutant.half:
-                writer.write_eof()
+                with contextlib.suppress(OSError):  # the engine was quicker to close
+                    writer.write_eof()
             said = await asyncio.wait_for(reader.read(4096), self.silence_s)
         except asyncio.TimeoutError:
             return None
