@@ -10,15 +10,17 @@ def fastest_precision() -> torch.dtype:
 
     Where it is emulated, a product in bfloat16 took 300 times as long as one in float32.
     """
-    native = (
-        getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
-    )
-    return torch.bfloat16 if any(asked is not None and asked() for asked in native) else torch.float32
+    native = _cpu_says("_is_avx512_bf16_supported") or has_tiles()
+    return torch.bfloat16 if native else torch.float32
 
 
 def has_tiles() -> bool:
     """Whether this CPU multiplies matrices in tiles (AMX), where bfloat16 is quicker than our int8."""
-    asked = getattr(torch.cpu, "_is_amx_tile_supported", None)
+    return _cpu_says("_is_amx_tile_supported")
+
+
+def _cpu_says(name: str) -> bool:
+    asked = getattr(torch.cpu, name, None)  # not every torch has it
     return asked is not None and bool(asked())
 
 
