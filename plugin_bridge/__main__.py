@@ -57,6 +57,8 @@ def config_from(options: argparse.Namespace) -> BridgeConfig:
     given: dict[str, Any] = {} if options.threads is None else {"worker_threads": options.threads}
     if options.audio_budget is not None:
         given["audio_bytes"] = round(options.audio_budget * 2**30)
+    if options.sounds_memory is not None:
+        given["sounds_bytes"] = round(options.sounds_memory * 2**20)
     for name in SETTABLE:
         if (value := getattr(options, name)) is not None:
             given[name] = value
@@ -181,6 +183,9 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--audio-budget", type=float, metavar="GIB", help="of disk for takes and deliveries (default: 20)"
+    )
+    parser.add_argument(
+        "--sounds-memory", type=float, metavar="MIB", help="that the newest sounds may take (default: 64)"
     )
     for option, what, usual in (
         ("quiet", "a render waits until its layer was not edited for so long; 0: none waits", 0.25),

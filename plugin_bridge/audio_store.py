@@ -21,6 +21,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from plugin_bridge.config import BridgeConfig
 from plugin_bridge.latent_file import latent_bytes, latent_in
 from plugin_bridge.stored_files import note_use
 
@@ -31,7 +32,6 @@ class DamagedAudio(Exception):  # noqa: N818 - it names the thing found, as the 
 
 LATENT: Final = ".latent"  # the ending of what audio was decoded from, in a file beside it
 LEFTOVER: Final = ".writing-"  # how the name of a file begins that is not whole yet
-WARM_BYTES: Final = 64 * 2**20  # a scene's worth: eight stereo stems of 20 s at 48 kHz
 
 _Stamp = tuple[int, int, int]
 """A file's size, its time of change and its number in the file system."""
@@ -63,7 +63,8 @@ class SoundCache(NamedTuple):
 class AudioStore:
     """A folder of stems. Safe to use from several threads: files only ever appear whole.
 
-    The newest sounds stay in memory, for a new take is asked for at once; a file that changed is read again.
+    The newest sounds stay in memory, up to `sounds_bytes`, for a new take is asked for at once; a file that
+    changed is read again.
 
     A file goes in two steps, so that none is taken from a take that comes meanwhile: it is condemned when no
     take needs it, and removed unless it was written again since. What was written is held until `release`.
@@ -73,9 +74,10 @@ class AudioStore:
         bytes_written: since the start.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, sounds_bytes: int = BridgeConfig.sounds_bytes) -> None:
         self.folder = folder
         self.bytes_written = 0
+        self._sounds_bytes = sounds_bytes
         self._hits = self._misses = 0
         self._warm: OrderedDict[str, tuple[_Stamp, Audio]] = OrderedDict()
         self._held: Counter[str] = Counter()
@@ -207,7 +209,7 @@ class AudioStore:
         with self._lock:
             if stamp is not None:
                 self._warm[sha256] = (stamp, audio)
-            while self._warm_bytes() > WARM_BYTES:
+            while self._warm_bytes() > self._sounds_bytes:
                 self._warm.popitem(last=False)
 
     def _put(self, path: Path, write: Callable[[BinaryIO], object]) -> None:

@@ -98,6 +98,7 @@ class BridgeConfig:
 
     deliveries: int = 2  # at once; each holds all its files in memory
     delivery_bytes: int = 2**30
+    sounds_bytes: int = 64 * 2**20  # newest sounds kept in memory: eight stereo stems of 20 s at 48 kHz
     audio_bytes: int = 20 * 2**30  # of takes and own deliveries on disk; what is not in use goes beyond it
 
     @property
@@ -133,8 +134,9 @@ class BridgeConfig:
         for project in self.projects:
             if not project.is_dir():
                 raise _refused("projects", "folders that exist", str(project))
-        if self.audio_bytes < 0:
-            raise _refused("audio_bytes", "no less than nothing", self.audio_bytes)
+        for name in ("audio_bytes", "sounds_bytes"):
+            if getattr(self, name) < 0:
+                raise _refused(name, "no less than nothing", getattr(self, name))
         for name, least in (("quiet_s", 0.0), ("quiet_from_s", 0.0), ("quiet_longest_s", self.quiet_s)):
             value = getattr(self, name)
             if not least <= value <= QUIET_S:

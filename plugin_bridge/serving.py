@@ -92,7 +92,7 @@ async def serve(config: BridgeConfig, ready: Ready) -> None:
             config,
             model,
             SceneStore(journal),
-            AudioStore(config.data_dir / "audio"),
+            AudioStore(config.data_dir / "audio", config.sounds_bytes),
             workers,
             access,
             publish,

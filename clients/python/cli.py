@@ -142,6 +142,9 @@ def serve(
     audio_budget: Annotated[
         float | None, typer.Option(help="GiB of disk for takes and deliveries; left out, 20.")
     ] = None,
+    sounds_memory: Annotated[
+        float | None, typer.Option(help="MiB of memory for the newest sounds; left out, 64.")
+    ] = None,
     quiet_s: Annotated[
         float | None,
         typer.Option(help="A slow render waits until its layer was not edited for so long; left out, 0.25."),
@@ -209,6 +212,7 @@ def serve(
         "--keys": keys,
         "--token": token,
         "--audio-budget": audio_budget,
+        "--sounds-memory": sounds_memory,
         "--quiet-s": quiet_s,
         "--quiet-longest-s": quiet_longest_s,
         "--quiet-from-s": quiet_from_s,

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any, Final
 
+import h11
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -118,7 +119,7 @@ class _Server(uvicorn.Server):
 
 
 class _Http(H11Protocol):
-    """Closes a connection whose next request does not come in time."""
+    """Closes a connection whose next request does not come in time, and answers what is not HTTP once."""
 
     _head_timer: asyncio.TimerHandle | None = None
 
@@ -133,6 +134,14 @@ class _Http(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         self._stop_watching()
+
+    def send_400_response(self, msg: str) -> None:
+        if self.cycle is not None:
+            self.cycle.disconnected = True  # or its answer would come after this one, which h11 calls a fault
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            super().send_400_response(msg)
+        else:  # half an answer is out
+            self.transport.close()
 
     def _watch(self) -> None:
         upgraded = self.transport.get_protocol() is not self

@@ -51,6 +51,17 @@ def test_silence_at_two_rates_or_shapes_is_two_sounds() -> None:
     assert len({audio.sha256 for audio in silences}) == 4
 
 
+@pytest.mark.parametrize("kept", [0, 1, 3])
+def test_no_more_sounds_stay_in_memory_than_there_is_room_for(tmp_path: Path, kept: int) -> None:
+    store = AudioStore(tmp_path, sounds_bytes=kept * noise().samples.nbytes)
+    sounds = [noise(seed=seed) for seed in range(5)]
+    for sound in sounds:
+        store.write(sound)
+        assert store.cache().memory_bytes <= kept * sound.samples.nbytes
+    for sound in sounds:
+        assert np.array_equal(store.read(sound.sha256).samples, sound.samples)
+
+
 def test_damage_is_found_and_mended_by_writing_again(tmp_path: Path) -> None:
     store, audio = AudioStore(tmp_path), noise()
     path = store.path(store.write(audio))

@@ -36,6 +36,7 @@ def test_loopback_is_taken(host: str) -> None:
         ({"request_port": -1}, "$.request_port"),
         ({"event_port": 65_536}, "$.event_port"),
         ({"worker_threads": 0}, "$.worker_threads"),
+        ({"sounds_bytes": -1}, "$.sounds_bytes"),
         ({"quiet_s": -0.1}, "$.quiet_s"),
         ({"quiet_s": float("nan")}, "$.quiet_s"),
         ({"quiet_s": 4.0}, "$.quiet_longest_s"),

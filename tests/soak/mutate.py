@@ -49,6 +49,7 @@ BATCH: Final = 100  # messages between two right ones
 ANSWER_S: Final = 2.0
 SETTLE_S: Final = 20.0  # for renders that mutants asked for
 REST_S: Final = 5.0  # in which the engine looks after its heap twice, asked nothing
+SOUNDS_MIB: Final = 2  # full before the first look at memory: what is kept on purpose should not look lost
 SUSPECTS: Final = 16
 
 
@@ -189,7 +190,7 @@ def fuzz(door: str, count: int, seed: int, folder: Path) -> dict[str, Any]:
     tally = Tally()
     mutants = Mutants(DOORS[door].seeds, DOORS[door].mutate, random.Random(seed))
     growth, workers, scenes, before, after = None, 0, 0, 0, 0
-    with RunningEngine(folder / door) as engine:
+    with RunningEngine(folder / door, "--sounds-memory", str(SOUNDS_MIB)) as engine:
         engine.start()
         engine.wait_worker()
         began_s = time.perf_counter()

@@ -54,6 +54,28 @@ def test_idlers_are_shown_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
             assert "welcome" in str(events.recv(WAIT_S))
 
 
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        b"GET /nowhere HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nno length\r\n",
+        b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nno length\r\n",
+        b"no request\r\n\r\n",
+    ],
+    ids=["in the body", "in the body of a right one", "at the start"],
+)
+def test_what_is_not_http_is_refused_once_and_without_a_fault(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, nonsense: bytes
+) -> None:
+    with HttpRoom(tmp_path) as room:
+        with room.socket() as stranger:
+            stranger.sendall(nonsense)
+            answer = b"".join(iter(lambda: stranger.recv(1000), b""))
+        assert answer.startswith(b"HTTP/1.1 400 ")
+        assert answer.count(b"HTTP/1.1 ") == 1
+        assert room.client.get("/health/live").status_code == 200
+    assert not [one for one in caplog.records if one.exc_info], caplog.text
+
+
 def test_signal_handlers_are_left_alone(tmp_path: Path) -> None:
     async def app(scope: object, receive: object, send: object) -> None:
         raise AssertionError
