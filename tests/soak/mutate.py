@@ -1,8 +1,9 @@
 """`python -m tests.soak.mutate`: mutated messages at every door, and whether the engine minds.
 
 For each door an engine of its own: right edits with their renders, which fill all that an engine remembers up
-to a number; so many messages to warm up, memory looked at, as many again, memory looked at again. Between batches a right request must be answered within two seconds. What is sent is in
-`targets`, how it is changed in `mutations`.
+to a number; so many messages to warm up, memory looked at, as many again, memory looked at again. Between
+batches a right request must be answered within two seconds. What is sent is in `targets`, how it is changed
+in `mutations`.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ ANSWER_S: Final = 2.0
 SETTLE_S: Final = 20.0  # for renders that mutants asked for
 REST_S: Final = 5.0  # in which the engine looks after its heap twice, asked nothing
 SOUNDS_MIB: Final = 2  # full before the first look at memory: what is kept on purpose should not look lost
-WORKED: Final = 1100  # right edits before: a few more than the answers and ended jobs that an engine remembers
+WORKED: Final = 1100  # right edits before: a few more than the answers, or ended jobs, that are remembered
 SUSPECTS: Final = 16
 
 
