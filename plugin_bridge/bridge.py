@@ -68,6 +68,7 @@ from scene_schema.strict import Strict
 log = logging.getLogger("stemscape.bridge")
 
 REPLIES_KEPT: Final = 1024  # for messages sent twice; older ones are answered from the journal
+REPLIES_BYTES: Final = 2**20  # and no more of them: one holds its whole scene
 RECEIPTS_AT_ONCE: Final = 64
 DELIVERIES: Final = "deliveries"  # the folder, in the data folder, of files that hosts were given
 
@@ -194,6 +195,7 @@ class Bridge:
         self._lengths = LengthDesk(model, self._ask_a_worker, config.length_wait_s)
         self._jobs.when_stopping = self._story.stopping
         self._accepted: OrderedDict[str, _Underway | _Answered] = OrderedDict()
+        self._replies_bytes = 0  # of those that are answered
         self._leases = Leases(config.lease_s)
         self._lease_timer: asyncio.TimerHandle | None = None
         self._transport = messages.Transport()
@@ -430,15 +432,17 @@ class Bridge:
         try:
             accepted = await change(message, caller, request)
         except BaseException as error:
-            del self._accepted[message.id]
+            self._accepted.pop(message.id, None)
             reply.set_exception(error)
             reply.exception()  # nobody else may have waited for it
             raise
         reply.set_result(accepted)
         answered = _Answered(_print_of(message, request), accepted.model_dump_json().encode())
         self._accepted[message.id] = answered
-        while len(self._accepted) > REPLIES_KEPT:
-            self._accepted.popitem(last=False)
+        self._replies_bytes += len(answered.reply)
+        while len(self._accepted) > REPLIES_KEPT or self._replies_bytes > REPLIES_BYTES:
+            _, oldest = self._accepted.popitem(last=False)
+            self._replies_bytes -= len(oldest.reply) if isinstance(oldest, _Answered) else 0
         return accepted
 
     async def _revise(self, message: Envelope, caller: Caller, request: Strict) -> Accepted:

@@ -21,6 +21,7 @@ from scene_schema.errors import Refused
 
 _LOG_PAGES: Final = 6144  # 24 MiB: what 500 edits a second write in 2.5 s; see `write_back`
 _PAGE_BYTES: Final = 4096
+_CACHE_KIB: Final = 512  # of pages: the newest revisions; the system keeps the file itself in memory
 _ROOM: Final = 16  # times the log must be free on the disk before it is reserved
 _LONGEST_LOG_PAGES: Final = 20_000  # then a commit writes it back itself, which takes tens of milliseconds
 
@@ -180,6 +181,7 @@ class Journal:
             self._db.execute("DELETE FROM past WHERE history NOT IN (SELECT history FROM histories)")
             (self._histories,) = self._db.execute("SELECT ifnull(max(history), 0) FROM histories").fetchone()
         self._reserve_log(folder)
+        self._db.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
 
     def _reserve_log(self, folder: Path) -> None:
         """Gives the write-ahead log its full length at once, by a transaction that is taken back.
@@ -195,7 +197,6 @@ class Journal:
         self._db.execute("CREATE TABLE reserved (bytes BLOB)")
         self._db.execute("INSERT INTO reserved VALUES (zeroblob(?))", (_LOG_PAGES * _PAGE_BYTES,))
         self._db.execute("ROLLBACK")
-        self._db.execute("PRAGMA cache_size=-2000")  # KiB, the usual size
         self._db.execute(f"PRAGMA wal_autocheckpoint={_LONGEST_LOG_PAGES}")
 
     def close(self) -> None:

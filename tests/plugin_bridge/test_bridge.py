@@ -5,6 +5,7 @@ from typing import Any
 import msgpack
 import pytest
 
+from plugin_bridge import bridge
 from plugin_bridge.access import Caller
 from plugin_bridge.bridge import CONTROL
 from scene_schema.envelope import Envelope
@@ -190,6 +191,21 @@ def test_sent_twice_is_done_once_also_after_a_restart(tmp_path: Path) -> None:
 
     in_room(tmp_path, story)
     in_room(tmp_path, sequel)
+
+
+def test_a_reply_too_large_to_be_remembered_is_found_in_the_journal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bridge, "REPLIES_BYTES", 0)
+
+    async def story(room: Room) -> None:
+        await room.ask("scene.create", {"scene": scene()}, id="c1")
+        first = (await room.ask("layer.edit", edit(caption="storm"), id="e1")).content
+        again = (await room.ask("layer.edit", edit(caption="storm"), id="e1")).content
+        assert again == {**first, "jobs": []}
+        assert (await room.ask("scene.list")).content == {"scenes": {"rain": 2}}
+
+    in_room(tmp_path, story)
 
 
 def nested(depth: int) -> dict[str, Any]:
