@@ -1,12 +1,16 @@
 """Checkpoints on disk: a folder with `model.json` (capabilities, sizes) and `weights.safetensors`.
 
+The compact model has an ear beside them, in a file of its own.
+
 Or a published model (`engine.published`), whose capabilities follow from its configs. Read without torch,
 so that the bridge knows a model before any worker has loaded it.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
@@ -22,6 +26,7 @@ from scene_schema.errors import Refused, refused_by
 SHIPPED: Final = Path(__file__).parent / "checkpoints"
 DESCRIPTION: Final = "model.json"
 WEIGHTS: Final = "weights.safetensors"
+EAR: Final = "ear.safetensors"
 PUBLISHED: Final = "audiogen"
 """The architecture of published models."""
 
@@ -43,6 +48,12 @@ class Checkpoint:
     @property
     def weights(self) -> Path:
         return self.folder / WEIGHTS
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """All that decides how the model sounds, by name; its description says whether it has an ear."""
+        names = (WEIGHTS, EAR) if "ear" in self.config else (WEIGHTS,)
+        return {name: self.folder / name for name in names}
 
 
 def find(model: str) -> Checkpoint:
@@ -166,7 +177,7 @@ def verify(checkpoint: Checkpoint) -> None:
         return
     expected = checkpoint.capabilities.weights_sha256
     try:
-        found = sha256_of(checkpoint.weights)
+        found = files_sha256(checkpoint.files)
     except OSError as error:
         raise Refused(
             "model_failed",
@@ -176,7 +187,16 @@ def verify(checkpoint: Checkpoint) -> None:
     if found != expected:
         raise Refused(
             "model_failed",
-            f"{checkpoint.weights} is not the file that its description names "
+            f"{' or '.join(map(str, checkpoint.files.values()))} is not the file that its description names "
             f"(sha256 {found[:12]}…, expected {expected[:12]}…)",
             remedy="Install the package again.",
         )
+
+
+def files_sha256(files: Mapping[str, Path]) -> str:
+    """The SHA-256 of one file; of several, one over their names and digests, read now. Raises `OSError`."""
+    digests = {name: sha256_of(path) for name, path in sorted(files.items())}
+    if len(digests) == 1:
+        return next(iter(digests.values()))
+    lines = "".join(f"{name} {digest}\n" for name, digest in digests.items())
+    return hashlib.sha256(lines.encode()).hexdigest()

@@ -12,13 +12,16 @@ from torch import Tensor
 
 from engine import checkpoint
 from engine.audio import STEM_CEILING_DB, Samples, gain_of, loudest_db, peak_db
-from engine.checkpoint import Checkpoint
+from engine.checkpoint import EAR, Checkpoint
 from engine.device import pick_device
-from engine.frame_features import FrameFeatures, frame_features
+from engine.frame_features import NO_CHORD, FrameFeatures, frame_features, triad_of
 from engine.from_take import begun, edged, joined, noise_seed
 from engine.harmony import timed_chords
 from engine.kept_latents import Start, fitted, in_a_circle, straight
+from engine.listening import Wish, meant
 from engine.models.compact import CompactConfig, CompactModel, Conditioning
+from engine.models.ear import Ear
+from engine.models.text_encoder import summary
 from engine.models.vocos import decode_in_a_circle
 from engine.models.weights import WeightsError, load_weights
 from engine.precision import fastest_precision
@@ -31,7 +34,8 @@ from engine.windows import blended, windows_of
 from scene_schema.errors import Refused
 from scene_schema.rendering import RenderRequest
 
-SPEAKING: Final = ("usual_phoneme_s", "lexicon", "vocabulary")  # in `model.json` beside the sizes
+BESIDE: Final = ("usual_phoneme_s", "lexicon", "vocabulary", "ear")  # the sizes, in `model.json`
+LISTENED: Final = ("env", "sfx")  # views whose captions name a class
 WINDOW_FRAMES: Final = 300  # of latent; longer clips are made of windows, for the network learned from 10 s
 OVERLAP_FRAMES: Final = 75
 SILENT_DB: Final = -70.0  # fainter than this is nothing, and is not made louder
@@ -42,7 +46,7 @@ MARGIN_FRAMES: Final = 25  # of a loop, shown once more at both ends: what the n
 class CompactRenderer:
     """A loaded compact model on one device."""
 
-    def __init__(self, found: Checkpoint, model: CompactModel) -> None:
+    def __init__(self, found: Checkpoint, model: CompactModel, ear: Ear | None = None) -> None:
         self.capabilities = found.capabilities
         self._place = next(model.generator.parameters()).device
         self.device = str(self._place)
@@ -50,6 +54,8 @@ class CompactRenderer:
         self._lexicon: dict[str, list[int]] = found.config["lexicon"]
         self._vocabulary = Vocabulary(found.config["vocabulary"].split())
         self._model = model
+        self._ear = ear
+        self._heard_names: list[str] = found.config.get("ear", [])
         self._precision = next(model.generator.backbone.parameters()).dtype
 
     @classmethod
@@ -63,17 +69,24 @@ class CompactRenderer:
         if threads:
             torch.set_num_threads(threads)
         checkpoint.verify(found)
-        sizes = {key: value for key, value in found.config.items() if key not in SPEAKING}
+        sizes = {key: value for key, value in found.config.items() if key not in BESIDE}
+        config = CompactConfig.from_data(sizes)
+        names = found.config.get("ear", ())
         with torch.device("meta"):
-            model = CompactModel(CompactConfig.from_data(sizes))
+            model = CompactModel(config)
+            ear = Ear(config, len(names)) if names else None
         try:
             load_weights(model, found.weights, dtype=torch.float32)
+            if ear is not None:
+                load_weights(ear, found.folder / EAR, dtype=torch.float32)
         except WeightsError as error:
             raise Refused("model_failed", str(error), remedy="Install the package again.") from error
         model.generator.backbone.to(torch.bfloat16 if place.type == "cuda" else fastest_precision())
         for part in (model.generator, model.encoder, model.turn, model.codec):
             part.to(place)  # what turns words into phonemes is small, and stays where words are
-        return cls(found, model.eval())
+        if ear is not None:
+            ear.to(place).eval().requires_grad_(False)
+        return cls(found, model.eval(), ear)
 
     @torch.inference_mode()
     def render(self, request: RenderRequest, old: Old | None = None) -> Iterator[Progress | Sound]:
@@ -94,6 +107,8 @@ class CompactRenderer:
 
         both = given.beside(given.without()).to(self._precision)
 
+        wish = self._wish(request, given)
+
         def shown(latent: Tensor, sigma: Tensor, places: Tensor) -> Tensor:
             told = both.at(places)
 
@@ -103,7 +118,9 @@ class CompactRenderer:
                 conditional, unconditional = answer.chunk(2)  # (1, C, W)
                 return guide(conditional, unconditional, request.guidance)
 
-            return blended(part, windows_of(latent.shape[-1], longest=WINDOW_FRAMES, overlap=OVERLAP_FRAMES))
+            windows = windows_of(latent.shape[-1], longest=WINDOW_FRAMES, overlap=OVERLAP_FRAMES)
+            velocity = blended(part, windows)
+            return velocity if wish is None else wish.at(places).led(velocity, latent, sigma)
 
         velocity = in_a_circle(shown, MARGIN_FRAMES) if request.loop else straight(shown)
         place = Start(start, sway_sigmas(request.steps))
@@ -197,6 +214,18 @@ class CompactRenderer:
             torch.from_numpy(numbers)[None].to(self._place),
         )
         return given.during(slice(wrapped, wrapped + len(features.numbers)))
+
+    def _wish(self, request: RenderRequest, given: Conditioning) -> Wish | None:
+        """What the ear is to hear; None where nothing of it was said, or the model has no ear."""
+        if self._ear is None:
+            return None
+        if request.view in LISTENED and request.caption:
+            whole = summary(given.context, given.mask)  # (1, D)
+            return Wish(self._ear, meant(self._ear, whole, request.view, self._heard_names))
+        triads = triad_of(self._features(request).numbers)  # (T,)
+        if (triads != NO_CHORD).any():
+            return Wish(self._ear, chords=torch.from_numpy(triads)[None].to(self._place))
+        return None
 
     def _caption(self, request: RenderRequest) -> str:
         # A layer that gives only words is spoken by nobody in particular.

@@ -17,6 +17,7 @@ from scene_schema.scene import TempoGrid
 SLOTS: Final = 2  # phonemes a latent frame: one each 20 ms at 25 frames a second
 SILENT: Final = 0  # the phoneme number of silence
 ROOTS: Final = 12  # pitch classes, 0 is C
+NO_CHORD: Final = -1  # among triads, which are numbered as in `triad_of`
 NUMBERS: Final = 12 + ROOTS  # columns of `FrameFeatures.numbers`, below
 _DECAY_S: Final = 0.3  # how long a hit is remembered
 
@@ -119,3 +120,10 @@ def _write_cues(numbers: NDArray[np.float32], cues_s: Sequence[float], frame_rat
             numbers[frame, _OFFSET] = onset - frame - 0.5
         after = distance >= 0
         numbers[after, _SINCE] = np.exp(-distance[after] / (_DECAY_S * frame_rate_hz))
+
+
+def triad_of(numbers: NDArray[np.float32]) -> NDArray[np.int64]:
+    """The triad of each row (frames, NUMBERS): twice its root, 1 more where it is minor; or `NO_CHORD`."""
+    roots = numbers[:, _ROOT : _ROOT + ROOTS]
+    triads = 2 * roots.argmax(axis=1) + (numbers[:, _MINOR] > 0.0)
+    return np.where(roots.any(axis=1), triads, NO_CHORD).astype(np.int64)

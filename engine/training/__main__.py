@@ -18,10 +18,11 @@ from engine.training.codec import train_codec, train_texture
 from engine.training.corpus.phonemes import INVENTORY, PAUSE
 from engine.training.corpus.shards import render_corpus
 from engine.training.corpus.words import write_words
-from engine.training.export import VIEWS, export
+from engine.training.export import VIEWS, export, export_ear
 from engine.training.generator import train_generator, train_generators_ear
 from engine.training.inherited import inherit
 from engine.training.latents import encode_corpora
+from engine.training.meant import train_meant
 from engine.training.phrases import write_phrases
 from engine.training.pronouncer import train_durations, train_pronouncer
 from engine.training.text import train_text
@@ -33,7 +34,7 @@ LONG_S = 10.0
 WORDS = 40_000
 GOING_ON = 0.5  # of the generator's learning rates, where a run begins with a finished checkpoint
 STEPS = {
-    "codec": 6500, "text": 3000, "texture": 1500, "ear": 1200, "generator": 15_000,
+    "codec": 6500, "text": 3000, "texture": 1500, "ear": 1200, "meant": 1200, "generator": 15_000,
     "pronouncer": 4000, "durations": 1500,
 }  # fmt: skip
 
@@ -87,6 +88,7 @@ def main() -> None:
         "latents": lambda: encode_corpora(run, corpora(), config),
         "texture": lambda: train_texture(run, Clips(corpus), config, steps["texture"], seed),
         "ear": lambda: train_generators_ear(run, corpora(), config, steps["ear"], seed),
+        "meant": lambda: train_meant(run, Clips(corpus), config, steps["meant"], seed),
         "generator": lambda: train_generator(
             run,
             corpora(),
@@ -99,6 +101,7 @@ def main() -> None:
         "pronouncer": lambda: train_pronouncer(run, words, config, steps["pronouncer"], seed),
         "durations": lambda: train_durations(run, Clips(corpus), config, steps["durations"], seed),
         "export": lambda: export(run, Clips(corpus), config, options.out),
+        "export_ear": lambda: export_ear(run, Clips(corpus), config, options.out),
     }
     unknown = set(options.stage or ()) - stages.keys()
     if unknown:

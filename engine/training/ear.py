@@ -3,15 +3,15 @@
 The flow's mean square counts every number of a latent alike, and little of it says what a thing is: what
 tells a helicopter from a waterfall is a few per cent of the energy. The ear hears just that. The generator's
 guess of the clean latent, at any noise level, is named by it, and a wrong name costs (`mistaken`). It is
-trained on corpus latents alone, thrown away after training, and is not the judge that measures the model.
+trained on corpus latents alone, and is not the judge that measures the model. It ships: see
+engine/listening.py.
 
-Letters: B batch, C latent channels, T latent frames, D width, K classes.
+Letters: B batch, C latent channels, T latent frames, K classes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -20,41 +20,21 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from engine.frame_features import NO_CHORD
 from engine.models.compact import CompactConfig
-from engine.models.vocos import ConvNeXt
+from engine.models.ear import Ear
 from engine.precision import mixed
 from engine.training.averaging import averaged
 from engine.training.progress import Stage, part_of_run
 
-WIDTH: Final = 160
-DEPTH: Final = 3
 BATCH: Final = 48
 NOISE: Final = 0.7  # at most, on latents of unit variance: guesses of the generator are never clean
 BLURRED: Final = 0.3  # of the clips are smeared over three frames, as early guesses are
 
-Drawn = tuple[Tensor, Tensor]
-"""Latents (B, C, T) and their classes (B,)."""
+CHORDS: Final = 0.5  # weight of a frame's chord beside the clip's class
 
-
-class Ear(nn.Module):
-    """Convolutions over latent frames, their mean and maximum over time, one linear map."""
-
-    def __init__(self, config: CompactConfig, classes: int) -> None:
-        super().__init__()
-        block = replace(config.vocos, embed_dim=WIDTH, intermediate_dim=2 * WIDTH, depth=DEPTH)
-        self.inward = nn.Conv1d(config.dit.latent_dim, WIDTH, 5, padding=2)
-        self.blocks = nn.ModuleList(ConvNeXt(block) for _ in range(DEPTH))
-        self.norm = nn.LayerNorm(WIDTH)
-        self.classes = nn.Linear(2 * WIDTH, classes)
-
-    def forward(self, latent: Tensor) -> Tensor:
-        """Scores (B, K) of latents (B, C, T)."""
-        x = self.inward(latent)  # (B, D, T)
-        for block in self.blocks:
-            x = block(x)  # (B, D, T)
-        x = self.norm(x.transpose(1, 2))  # (B, T, D)
-        out: Tensor = self.classes(torch.cat([x.mean(1), x.amax(1)], dim=1))  # (B, K)
-        return out
+Drawn = tuple[Tensor, Tensor, Tensor]
+"""Latents (B, C, T), their classes (B,) and the triads of their frames (B, T), or `NO_CHORD`."""
 
 
 def train_ear(
@@ -78,10 +58,12 @@ def train_ear(
     )
     for step in stage:
         rng = np.random.default_rng([seed + 7, step])
-        latent, labels = draw(rng, BATCH)
+        latent, labels, chords = draw(rng, BATCH)
         with mixed():
-            scores = ear(disturbed(latent)).float()
-        loss = F.cross_entropy(scores, labels, label_smoothing=0.05)
+            heard = ear(disturbed(latent))
+        scores = heard.classes.float()
+        named = F.cross_entropy(scores, labels, label_smoothing=0.05)
+        loss = named + CHORDS * chord_errors(heard.chords.float(), chords)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(ear.parameters(), 1.0)
@@ -90,7 +72,13 @@ def train_ear(
         mean_ear.update_parameters(ear)
         if step % 50 == 49:
             right = (scores.argmax(1) == labels).float().mean().item()
-            stage.log(cross_entropy=loss.item(), named_right=right)
+            stage.log(cross_entropy=named.item(), named_right=right, chords=(loss - named).item() / CHORDS)
+
+
+def chord_errors(scores: Tensor, chords: Tensor) -> Tensor:
+    """Mean cross-entropy of scores (B, T, R) over the frames that have a triad (B, T); 0 without one."""
+    known = chords != NO_CHORD  # (B, T)
+    return F.cross_entropy(scores[known], chords[known], reduction="sum") / known.sum().clamp_min(1)
 
 
 def trained_ear(run: Path, config: CompactConfig, classes: int) -> Ear:
@@ -113,5 +101,5 @@ def disturbed(latent: Tensor) -> Tensor:
 def mistaken(ear: Ear, guess: Tensor, labels: Tensor, told: Tensor) -> Tensor:
     """How wrongly guesses of clean latents (B, C, T) are named, in nats: (B,); 0 where `told` (B,) is False,
     for what was told nothing may be anything."""
-    scores = ear(guess).float()  # (B, K)
+    scores = ear(guess).classes.float()  # (B, K)
     return F.cross_entropy(scores, labels, reduction="none") * told

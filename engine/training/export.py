@@ -1,4 +1,7 @@
-"""Stage `export`: the trained parts as one checkpoint folder, `model.json` and `weights.safetensors`."""
+"""Stage `export`: the trained parts as one checkpoint folder, `model.json` and `weights.safetensors`.
+
+Stage `export_ear` adds the ear in a file of its own, and leaves the weights as they are.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +10,23 @@ import json
 import statistics
 from collections import Counter, defaultdict
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import save_file
+from torch import Tensor
 
-from engine.checkpoint import DESCRIPTION, WEIGHTS
+from engine import checkpoint
+from engine.checkpoint import DESCRIPTION, EAR, WEIGHTS
 from engine.models.compact import CompactConfig, CompactModel
 from engine.models.weights import is_derived
 from engine.training.clips import Clips
 from engine.training.codec import trained_decoder, trained_encoder
+from engine.training.ear import trained_ear
 from engine.training.generator import trained_generator
 from engine.training.latents import axes_of, turn_decoder
+from engine.training.meaning import Labels
+from engine.training.meant import trained_meant
 from engine.training.progress import has_state
 from engine.training.pronouncer import trained_durations, trained_pronouncer
 from engine.training.vocabulary import vocabulary_of
@@ -42,12 +51,7 @@ def export(run: Path, clips: Clips, config: CompactConfig, folder: Path) -> None
     model.durations = trained_durations(run, config)
 
     folder.mkdir(parents=True, exist_ok=True)
-    weights = {
-        name: (value.to(torch.float16) if value.is_floating_point() else value).contiguous()
-        for name, value in model.state_dict().items()
-        if not is_derived(name)
-    }
-    save_file(weights, folder / WEIGHTS, metadata={"format": "pt"})
+    save_file(halved(model.state_dict()), folder / WEIGHTS, metadata={"format": "pt"})
     extras = {
         "usual_phoneme_s": usual_phoneme_s(clips),
         "lexicon": lexicon(clips, config),
@@ -80,6 +84,33 @@ def export(run: Path, clips: Clips, config: CompactConfig, folder: Path) -> None
         "capabilities": capabilities.model_dump(),
         "config": config.as_data() | extras,
     }
+    write_description(folder, description)
+
+
+def export_ear(run: Path, clips: Clips, config: CompactConfig, folder: Path) -> None:
+    """Writes the ear beside the weights of a folder, and describes the two together."""
+    names = list(Labels(clips, config).numbers)
+    ear = trained_ear(run, config, len(names))
+    ear.meant = trained_meant(run, config, len(names))
+    save_file(halved(ear.state_dict()), folder / EAR, metadata={"format": "pt"})
+    description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+    description["config"]["ear"] = names
+    files = {name: folder / name for name in (WEIGHTS, EAR)}
+    description["capabilities"]["weights_sha256"] = checkpoint.files_sha256(files)
+    write_description(folder, description)
+
+
+def halved(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors as a file has them: floating-point ones in float16; what follows from sizes is left out."""
+    return {
+        name: (value.to(torch.float16) if value.is_floating_point() else value).contiguous()
+        for name, value in state.items()
+        if not is_derived(name)
+    }
+
+
+def write_description(folder: Path, description: dict[str, Any]) -> None:
+    """`model.json`."""
     text = json.dumps(description, ensure_ascii=False, separators=(",", ":")) + "\n"
     (folder / DESCRIPTION).write_text(text, encoding="utf-8")
 

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.frame_features import FrameFeatures, TimedChord, frame_features
+from engine.frame_features import FrameFeatures, TimedChord, frame_features, triad_of
 from engine.models.compact import CompactConfig, Conditioning, Generator
 from engine.models.dit import Block
 from engine.models.frame_encoder import Around
@@ -43,6 +43,7 @@ MIX: Final = {
     PIECES: {"env": 0.44, "sfx": 0.34, "music": 0.08, "speech": 0.14},
     "long": {"env": 0.25, "sfx": 0.35, "music": 0.2, "speech": 0.2},
 }  # of the clips of a step
+EAR_MIX: Final = {"env": 0.28, "sfx": 0.40, "music": 0.20, PART: 0.08, "speech": 0.04}
 LEVEL_MEAN: Final = 0.8  # of the noise level's logit
 LEVEL_SPREAD: Final = 1.3
 NEARLY_NOISE: Final = 0.15  # of all examples have a level above 0.95
@@ -75,6 +76,7 @@ class Batch:
     around: Around
     drawn: list[str]  # of which part of the mix each clip is
     labels: Tensor  # classes (B,), as `Labels` numbers them
+    triads: Tensor  # of each frame, or `NO_CHORD` (B, T)
 
 
 class Shelf:
@@ -133,6 +135,11 @@ class Shelf:
             labels=torch.tensor(
                 [self.labels.class_of(view, self._clips.about[view][number]) for view, number, _ in drawn]
             ),
+            triads=torch.from_numpy(
+                np.stack(
+                    [self._triads(self._clips.about[view][number], frames) for view, number, frames in drawn]
+                )
+            ),
         )
 
     def _during(self, cues_s: list[float], rng: np.random.Generator) -> slice:
@@ -154,6 +161,11 @@ class Shelf:
             strange: NDArray[np.float16] = self._latents[other][int(rng.integers(self._clips.count(other)))]
             return strange
         return None
+
+    def _triads(self, about: dict[str, Any], frames: slice) -> NDArray[np.int64]:
+        chords = [TimedChord(*chord) for chord in about["chords"]]
+        whole = frame_features(self._clip_frames, self._config.latent_rate_hz, chords=chords)
+        return triad_of(whole.during(frames).numbers)
 
     def _example(self, view: str, about: dict[str, Any], frames: slice, rng: np.random.Generator) -> Example:
         config = self._config
@@ -278,14 +290,13 @@ def train_generators_ear(
     run: Path, corpora: dict[str, Clips], config: CompactConfig, steps: int, seed: int
 ) -> None:
     """The stage `ear`, on whole clips and pieces as the generator gets them."""
-    shelves = shelves_of(run, corpora, config)
-    chosen = [shelves["short"], shelves[PIECES]]
+    chosen = [Shelf(run, "short", corpora["short"], EAR_MIX, config, piece_s) for piece_s in (None, PIECE_S)]
 
     def draw(rng: np.random.Generator, count: int) -> Drawn:
         batch = chosen[int(rng.integers(len(chosen)))].draw(rng, count)
-        return batch.wanted, batch.labels
+        return batch.wanted, batch.labels, batch.triads
 
-    train_ear(run, draw, config, len(shelves["short"].labels.numbers), steps, seed)
+    train_ear(run, draw, config, len(chosen[0].labels.numbers), steps, seed)
 
 
 def trained_generator(run: Path, config: CompactConfig) -> Generator:

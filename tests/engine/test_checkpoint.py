@@ -1,5 +1,6 @@
 """Finding, describing and verifying checkpoints, without torch."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -51,3 +52,22 @@ def test_missing_and_damaged_weights_are_told_apart(tmp_path: Path) -> None:
     found.weights.write_bytes(b"something else")
     with pytest.raises(Refused, match="not the file that its description names"):
         checkpoint.verify(found)
+
+
+def test_an_ear_is_part_of_what_is_described(tmp_path: Path) -> None:
+    """Another ear is another sound, so it has another digest; a model without one is known by its weights."""
+    (tmp_path / checkpoint.WEIGHTS).write_bytes(b"weights")
+    (tmp_path / checkpoint.EAR).write_bytes(b"ear")
+    with_ear = {**MODEL, "config": {"ear": ["env/rain"]}}
+    digests = []
+    for model in (MODEL, with_ear):
+        (tmp_path / checkpoint.DESCRIPTION).write_text(json.dumps(model))
+        files = checkpoint.find(str(tmp_path)).files
+        digests.append(checkpoint.files_sha256(files))
+        described = {**model, "capabilities": MODEL["capabilities"] | {"weights_sha256": digests[-1]}}
+        (tmp_path / checkpoint.DESCRIPTION).write_text(json.dumps(described))
+        checkpoint.verify(checkpoint.find(str(tmp_path)))
+    assert digests[0] == hashlib.sha256(b"weights").hexdigest() != digests[1]
+    (tmp_path / checkpoint.EAR).write_bytes(b"another")
+    with pytest.raises(Refused, match="ear.safetensors is not the file"):
+        checkpoint.verify(checkpoint.find(str(tmp_path)))

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.frame_features import SLOTS, TimedChord, TimedPhoneme, frame_features
+from engine.frame_features import NO_CHORD, SLOTS, TimedChord, TimedPhoneme, frame_features, triad_of
 from scene_schema.scene import TempoGrid
 
 
@@ -42,3 +42,10 @@ def test_chords_are_told_where_they_last() -> None:
     assert roots[:25, 9].all() and roots[25:, 5].all() and roots.sum() == 50
     assert numbers[:25].sum(1).min() > numbers[25:].sum(1).max()  # the minor flag
     assert not frame_features(50, 25.0).numbers.any()
+
+
+def test_a_triad_is_read_back_from_its_rows() -> None:
+    chords = [TimedChord(9, True, 0.0, 1.0), TimedChord(0, False, 1.0, 2.0)]
+    triads = triad_of(frame_features(75, 25.0, chords=chords).numbers)
+    assert triads.tolist() == [19] * 25 + [0] * 25 + [NO_CHORD] * 25
+    assert (triad_of(frame_features(75, 25.0).numbers) == NO_CHORD).all()
