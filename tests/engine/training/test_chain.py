@@ -23,9 +23,15 @@ def test_every_stage_runs_and_the_checkpoint_loads(tmp_path: Path) -> None:
     subprocess.run([*command, "--out", str(tmp_path / "model")], check=True)
     found = checkpoint.find(str(tmp_path / "model"))
     renderer = CompactRenderer.load(found, threads=0)
-    layer = {"id": "a", "view": "speech", "caption": "a man", "transcript": "good morning"}
-    scene = check_scene({"id": "s", "duration_s": 2.0, "layers": [layer]})
-    *_, sound = renderer.render(request_for(scene, scene.layers[0], found.capabilities))
-    assert isinstance(sound, Sound)
-    assert sound.samples.shape == (48_000, 1)
-    assert np.isfinite(sound.samples).all()
+    layers = [
+        {"id": "a", "view": "speech", "caption": "a man", "transcript": "good morning"},
+        {"id": "b", "view": "env", "caption": "rain"},  # what the ear hears
+        {"id": "c", "view": "music", "caption": "a piano"},
+    ]
+    tempo = {"bpm": 120.0}
+    scene = check_scene({"id": "s", "duration_s": 2.0, "tempo": tempo, "chords": ["Am"], "layers": layers})
+    for layer in scene.layers:
+        *_, sound = renderer.render(request_for(scene, layer, found.capabilities))
+        assert isinstance(sound, Sound)
+        assert sound.samples.shape == (48_000, 1)
+        assert np.isfinite(sound.samples).all()
