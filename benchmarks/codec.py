@@ -12,7 +12,7 @@ from benchmarks.conditions import Wave, rows, spread
 from benchmarks.findings import Findings, NotMeasured
 from benchmarks.stems import Bench, stem
 from engine import checkpoint
-from engine.compact_renderer import SPEAKING
+from engine.compact_renderer import BESIDE
 from engine.evaluation.texture import texture_db
 from engine.models.compact import CompactConfig, CompactModel
 from engine.models.weights import load_weights
@@ -32,7 +32,7 @@ def codec_of(bench: Bench) -> Reconstruct:
     Raises `NotMeasured` where there is neither.
     """
     found = checkpoint.find(bench.model)
-    sizes = {key: value for key, value in found.config.items() if key not in SPEAKING}
+    sizes = {key: value for key, value in found.config.items() if key not in BESIDE}
     config = CompactConfig.from_data(sizes)
     encode: Callable[[torch.Tensor], torch.Tensor]
     decode: Callable[[torch.Tensor, torch.Generator], torch.Tensor]
