@@ -77,4 +77,5 @@ def meant(ear: Ear, whole: Tensor, view: str, names: Sequence[str]) -> Tensor:
     `names` are the ear's classes, "env/rain" and so on.
     """
     other = torch.tensor([not name.startswith(f"{view}/") for name in names], device=whole.device)
-    return ear.meant(whole).masked_fill(other, -torch.inf).log_softmax(1)  # (1, K)
+    out: Tensor = ear.meant(whole).masked_fill(other, -torch.inf).log_softmax(1)  # (1, K)
+    return out

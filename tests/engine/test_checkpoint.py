@@ -69,5 +69,5 @@ def test_an_ear_is_part_of_what_is_described(tmp_path: Path) -> None:
         checkpoint.verify(checkpoint.find(str(tmp_path)))
     assert digests[0] == hashlib.sha256(b"weights").hexdigest() != digests[1]
     (tmp_path / checkpoint.EAR).write_bytes(b"another")
-    with pytest.raises(Refused, match="ear.safetensors is not the file"):
+    with pytest.raises(Refused, match=r"ear\.safetensors is not the file"):
         checkpoint.verify(checkpoint.find(str(tmp_path)))
