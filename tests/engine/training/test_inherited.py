@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from engine import checkpoint
+from engine.compact_renderer import BESIDE
 from engine.models.compact import CompactConfig, CompactModel
 from engine.models.weights import load_weights
 from engine.training.clips import Clips
@@ -28,8 +29,7 @@ def shipped() -> CompactModel:
 
 
 def config_of(found: checkpoint.Checkpoint) -> CompactConfig:
-    extras = ("usual_phoneme_s", "lexicon", "vocabulary")
-    return CompactConfig.from_data({key: value for key, value in found.config.items() if key not in extras})
+    return CompactConfig.from_data({key: value for key, value in found.config.items() if key not in BESIDE})
 
 
 def clips_in(folder: Path) -> Clips:
