@@ -88,6 +88,7 @@ class Captions:
             (one.text, self.config.views.index(view), self._class[f"{view}/{label}"])
             for view in ("env", "sfx", "music")
             for label, captions in written(view, held_back=True).items()
+            if f"{view}/{label}" in self._class  # a small corpus has not all of them
             for one in captions
         ]
         return (
