@@ -3,7 +3,7 @@
 The denoiser's guess of the clean latent is heard by the ear (engine/models/ear.py), and moved on the way on
 which the ear would name more surely what the caption means, and the chords of the clip's bars. This is
 classifier guidance (Dhariwal and Nichol, arXiv 2105.05233) on the guess instead of the noisy latent: nothing
-is differentiated but the ear, which costs a twentieth of a step, and it need not know of noise levels.
+is differentiated but the ear, which is small, and it need not know of noise levels.
 
 Letters: C latent channels, T latent frames, K classes, R triads.
 """
