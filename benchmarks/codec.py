@@ -12,9 +12,9 @@ from benchmarks.conditions import Wave, rows, spread
 from benchmarks.findings import Findings, NotMeasured
 from benchmarks.stems import Bench, stem
 from engine import checkpoint
-from engine.compact_renderer import BESIDE
+from engine.compact_renderer import sizes_of
 from engine.evaluation.texture import texture_db
-from engine.models.compact import CompactConfig, CompactModel
+from engine.models.compact import CompactModel
 from engine.models.weights import load_weights
 from engine.training.losses import FLOOR, SpectralDistance
 
@@ -32,8 +32,7 @@ def codec_of(bench: Bench) -> Reconstruct:
     Raises `NotMeasured` where there is neither.
     """
     found = checkpoint.find(bench.model)
-    sizes = {key: value for key, value in found.config.items() if key not in BESIDE}
-    config = CompactConfig.from_data(sizes)
+    config = sizes_of(found)
     encode: Callable[[torch.Tensor], torch.Tensor]
     decode: Callable[[torch.Tensor, torch.Generator], torch.Tensor]
     if hasattr(CompactModel, "encode"):

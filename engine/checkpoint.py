@@ -8,7 +8,6 @@ so that the bridge knows a model before any worker has loaded it.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -19,7 +18,7 @@ from pydantic import ValidationError
 
 from engine.model_catalogue import MODELS
 from engine.published import find_named, is_published, open_published
-from engine.weights_digest import model_digest, sha256_of
+from engine.weights_digest import joint_digest, model_digest, sha256_of
 from scene_schema.capabilities import Capabilities
 from scene_schema.errors import Refused, refused_by
 
@@ -195,8 +194,5 @@ def verify(checkpoint: Checkpoint) -> None:
 
 def files_sha256(files: Mapping[str, Path]) -> str:
     """The SHA-256 of one file; of several, one over their names and digests, read now. Raises `OSError`."""
-    digests = {name: sha256_of(path) for name, path in sorted(files.items())}
-    if len(digests) == 1:
-        return next(iter(digests.values()))
-    lines = "".join(f"{name} {digest}\n" for name, digest in digests.items())
-    return hashlib.sha256(lines.encode()).hexdigest()
+    digests = {name: sha256_of(path) for name, path in files.items()}
+    return next(iter(digests.values())) if len(digests) == 1 else joint_digest(digests)

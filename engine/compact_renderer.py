@@ -69,8 +69,7 @@ class CompactRenderer:
         if threads:
             torch.set_num_threads(threads)
         checkpoint.verify(found)
-        sizes = {key: value for key, value in found.config.items() if key not in BESIDE}
-        config = CompactConfig.from_data(sizes)
+        config = sizes_of(found)
         names = found.config.get("ear", ())
         with torch.device("meta"):
             model = CompactModel(config)
@@ -78,7 +77,7 @@ class CompactRenderer:
         try:
             load_weights(model, found.weights, dtype=torch.float32)
             if ear is not None:
-                load_weights(ear, found.folder / EAR, dtype=torch.float32)
+                load_weights(ear, found.files[EAR], dtype=torch.float32)
         except WeightsError as error:
             raise Refused("model_failed", str(error), remedy="Install the package again.") from error
         model.generator.backbone.to(torch.bfloat16 if place.type == "cuda" else fastest_precision())
@@ -102,12 +101,12 @@ class CompactRenderer:
             self._noise(noise, was.shape[-1])  # the decoder's noise is then what it was in the old take
             start = self._noise(torch.Generator().manual_seed(noise_seed(request)), frames)
             before = fitted(was, frames)
-        given = self._condition(request)
+        features = self._features(request)
+        given = self._condition(request, features)
         yield Progress("text", 1, 1)
 
         both = given.beside(given.without()).to(self._precision)
-
-        wish = self._wish(request, given)
+        wish = self._wish(request, given, features)
 
         def shown(latent: Tensor, sigma: Tensor, places: Tensor) -> Tensor:
             told = both.at(places)
@@ -190,7 +189,7 @@ class CompactRenderer:
         ].exp()
         return [float(one) for one in seconds * (mean_s / seconds.mean())]
 
-    def _condition(self, request: RenderRequest) -> Conditioning:
+    def _condition(self, request: RenderRequest, features: FrameFeatures) -> Conditioning:
         config = self._model.config
         ids = caption_ids(
             self._caption(request),
@@ -198,7 +197,6 @@ class CompactRenderer:
             buckets=config.text.buckets,
             tokens=config.text.tokens,
         )
-        features = self._features(request)
         wrapped = min(MARGIN_FRAMES, len(features.numbers)) if request.loop else 0
         slots = wrapped * config.frame.slots
         phonemes, numbers = features.phonemes, features.numbers
@@ -215,14 +213,14 @@ class CompactRenderer:
         )
         return given.during(slice(wrapped, wrapped + len(features.numbers)))
 
-    def _wish(self, request: RenderRequest, given: Conditioning) -> Wish | None:
+    def _wish(self, request: RenderRequest, given: Conditioning, features: FrameFeatures) -> Wish | None:
         """What the ear is to hear; None where nothing of it was said, or the model has no ear."""
         if self._ear is None:
             return None
         if request.view in LISTENED and request.caption:
             whole = summary(given.context, given.mask)  # (1, D)
             return Wish(self._ear, meant(self._ear, whole, request.view, self._heard_names))
-        triads = triad_of(self._features(request).numbers)  # (T,)
+        triads = triad_of(features.numbers)  # (T,)
         if (triads != NO_CHORD).any():
             return Wish(self._ear, chords=torch.from_numpy(triads)[None].to(self._place))
         return None
@@ -249,6 +247,11 @@ class CompactRenderer:
             tempo=request.tempo if request.view == "music" else None,
             chords=chords,
         )
+
+
+def sizes_of(found: Checkpoint) -> CompactConfig:
+    """The sizes in a compact model's description. Raises TypeError where one is missing or unknown."""
+    return CompactConfig.from_data({key: value for key, value in found.config.items() if key not in BESIDE})
 
 
 def finished(samples: Samples, rate_hz: int, level_db: float, *, edges: bool = True) -> Samples:

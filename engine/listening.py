@@ -15,11 +15,9 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from engine.frame_features import NO_CHORD
-from engine.models.ear import Ear, Heard
+from engine.models.ear import Ear, Heard, chord_errors
 
 PUSH: Final = 0.3
 TINY: Final = 1e-8
@@ -60,14 +58,12 @@ class Wish:
     def agreement(self, heard: Heard) -> Tensor:
         """Log-probability (a scalar, at most 0) that a stem is heard as wished: of its class, and of its
         chords in the mean over frames."""
-        agreed = heard.classes.sum() * 0.0
+        agreed = heard.classes.new_zeros(())
         if self.classes is not None:
             may_be = self.classes.clone()  # made where nothing is differentiated
             agreed = agreed + (may_be + heard.classes.log_softmax(1)).logsumexp(1).sum()
         if self.chords is not None:
-            known = self.chords != NO_CHORD  # (1, T)
-            errors = F.cross_entropy(heard.chords[known], self.chords[known].clone(), reduction="sum")
-            agreed = agreed - errors / known.sum().clamp_min(1)
+            agreed = agreed - chord_errors(heard.chords, self.chords.clone())
         return agreed
 
 

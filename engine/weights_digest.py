@@ -36,7 +36,12 @@ def digests_file() -> Path:
 def model_digest(files: Mapping[str, Path]) -> str:
     """One SHA-256 over the names and contents of a model's files. Raises `OSError`."""
     digests = file_digests(files.values())
-    lines = "".join(f"{name} {digests[file]}\n" for name, file in sorted(files.items()))
+    return joint_digest({name: digests[file] for name, file in files.items()})
+
+
+def joint_digest(digests: Mapping[str, str]) -> str:
+    """One SHA-256 over the names of files and their digests."""
+    lines = "".join(f"{name} {digest}\n" for name, digest in sorted(digests.items()))
     return hashlib.sha256(lines.encode()).hexdigest()
 
 

@@ -10,9 +10,10 @@ from dataclasses import replace
 from typing import Final, NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engine.frame_features import ROOTS
+from engine.frame_features import NO_CHORD, ROOTS
 from engine.models.compact import CompactConfig
 from engine.models.vocos import ConvNeXt
 
@@ -49,3 +50,9 @@ class Ear(nn.Module):
         x = self.norm(x.transpose(1, 2))  # (B, T, D)
         whole = torch.cat([x.mean(1), x.amax(1)], dim=1)  # (B, 2D)
         return Heard(self.classes(whole), self.chords(x))  # (B, K), (B, T, R)
+
+
+def chord_errors(scores: Tensor, chords: Tensor) -> Tensor:
+    """Mean cross-entropy of scores (B, T, R) over the frames that have a triad (B, T); 0 without one."""
+    known = chords != NO_CHORD  # (B, T)
+    return F.cross_entropy(scores[known], chords[known], reduction="sum") / known.sum().clamp_min(1)

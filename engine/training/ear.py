@@ -20,9 +20,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engine.frame_features import NO_CHORD
 from engine.models.compact import CompactConfig
-from engine.models.ear import Ear
+from engine.models.ear import Ear, chord_errors
 from engine.precision import mixed
 from engine.training.averaging import averaged
 from engine.training.progress import Stage, part_of_run
@@ -73,12 +72,6 @@ def train_ear(
         if step % 50 == 49:
             right = (scores.argmax(1) == labels).float().mean().item()
             stage.log(cross_entropy=named.item(), named_right=right, chords=(loss - named).item() / CHORDS)
-
-
-def chord_errors(scores: Tensor, chords: Tensor) -> Tensor:
-    """Mean cross-entropy of scores (B, T, R) over the frames that have a triad (B, T); 0 without one."""
-    known = chords != NO_CHORD  # (B, T)
-    return F.cross_entropy(scores[known], chords[known], reduction="sum") / known.sum().clamp_min(1)
 
 
 def trained_ear(run: Path, config: CompactConfig, classes: int) -> Ear:

@@ -16,8 +16,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from engine import checkpoint
-from engine.checkpoint import DESCRIPTION, EAR, WEIGHTS
+from engine.checkpoint import DESCRIPTION, EAR, WEIGHTS, files_sha256
 from engine.models.compact import CompactConfig, CompactModel
 from engine.models.weights import is_derived
 from engine.training.clips import Clips
@@ -96,7 +95,7 @@ def export_ear(run: Path, clips: Clips, config: CompactConfig, folder: Path) -> 
     description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
     description["config"]["ear"] = names
     files = {name: folder / name for name in (WEIGHTS, EAR)}
-    description["capabilities"]["weights_sha256"] = checkpoint.files_sha256(files)
+    description["capabilities"]["weights_sha256"] = files_sha256(files)
     write_description(folder, description)
 
 

@@ -21,7 +21,7 @@ from engine.models.text_encoder import summary, with_view
 from engine.training.clips import Clips
 from engine.training.meaning import Labels
 from engine.training.progress import Stage, part_of_run
-from engine.training.retelling import retold, written
+from engine.training.retelling import Told, all_written, retold
 from engine.training.text import padded, trained_text
 from engine.training.vocabulary import vocabulary_of
 
@@ -69,8 +69,10 @@ def train_meant(run: Path, clips: Clips, config: CompactConfig, steps: int, seed
         for view in VIEWS
         for number in rng.permutation(clips.count(view))[:TOLD]
     ]
-    features, views, classes = _read(run, config, labels, told + _by_hand(labels))
-    kept, kept_views, kept_classes = _read(run, config, labels, _by_hand(labels, held_back=True))
+    features, views, classes = _read(run, config, labels, told + all_written(VIEWS, labels.numbers))
+    kept, kept_views, kept_classes = _read(
+        run, config, labels, all_written(VIEWS, labels.numbers, held_back=True)
+    )
     names = list(labels.numbers)
     other = torch.tensor([[not name.startswith(f"{view}/") for name in names] for view in VIEWS])  # (V, K)
 
@@ -98,20 +100,6 @@ def trained_meant(run: Path, config: CompactConfig, classes: int) -> nn.Linear:
     meant = Meant(config.text.width, classes)
     meant.load_state_dict(part_of_run(run, "meant", "meant"))
     return meant.folded()
-
-
-Told = tuple[str, str, str]
-"""A caption, its view and its label."""
-
-
-def _by_hand(labels: Labels, *, held_back: bool = False) -> list[Told]:
-    return [
-        (one.text, view, label)
-        for view in VIEWS
-        for label, captions in written(view, held_back=held_back).items()
-        for one in captions
-        if f"{view}/{label}" in labels.numbers
-    ]
 
 
 @torch.no_grad()

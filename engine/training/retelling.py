@@ -5,6 +5,7 @@ A clip is heard many times in training, and each time somebody else describes it
 
 from __future__ import annotations
 
+from collections.abc import Container, Iterable
 from typing import Any, Final
 
 import numpy as np
@@ -38,3 +39,18 @@ def written(view: str, *, held_back: bool = False) -> dict[str, list[FreeCaption
         label: [one for at, one in enumerate(captions) if (at % HELD_BACK == HELD_BACK - 1) == held_back]
         for label, captions in free_captions(view).items()
     }
+
+
+Told = tuple[str, str, str]
+"""A caption, its view and its label."""
+
+
+def all_written(views: Iterable[str], known: Container[str], *, held_back: bool = False) -> list[Told]:
+    """Every caption written by hand whose class ("env/rain") is known: a small corpus has not all of them."""
+    return [
+        (one.text, view, label)
+        for view in views
+        for label, captions in written(view, held_back=held_back).items()
+        if f"{view}/{label}" in known
+        for one in captions
+    ]

@@ -27,7 +27,7 @@ from engine.training.clips import VIEWS, Clips
 from engine.training.levels import clip_levels_db
 from engine.training.phrases import PHRASES, VECTORS
 from engine.training.progress import Stage, part_of_run
-from engine.training.retelling import retold, written
+from engine.training.retelling import all_written, retold
 from engine.training.vocabulary import know, vocabulary_of
 
 TAUGHT: Final = 192  # phrases a batch
@@ -84,17 +84,11 @@ class Captions:
 
     def held_back(self) -> tuple[list[str], Tensor, Tensor]:
         """Captions written by hand that training never sees: texts, views and classes."""
-        rows = [
-            (one.text, self.config.views.index(view), self._class[f"{view}/{label}"])
-            for view in ("env", "sfx", "music")
-            for label, captions in written(view, held_back=True).items()
-            if f"{view}/{label}" in self._class  # a small corpus has not all of them
-            for one in captions
-        ]
+        told = all_written(("env", "sfx", "music"), self._class, held_back=True)
         return (
-            [text for text, _, _ in rows],
-            torch.tensor([view for _, view, _ in rows]),
-            torch.tensor([number for _, _, number in rows]),
+            [text for text, _, _ in told],
+            torch.tensor([self.config.views.index(view) for _, view, _ in told]),
+            torch.tensor([self._class[f"{view}/{label}"] for _, view, label in told]),
         )
 
 

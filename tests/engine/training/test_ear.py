@@ -7,8 +7,8 @@ import torch
 
 from engine.frame_features import NO_CHORD
 from engine.models.compact import compact_config
-from engine.models.ear import Ear
-from engine.training.ear import chord_errors, disturbed, mistaken, train_ear, trained_ear
+from engine.models.ear import Ear, chord_errors
+from engine.training.ear import disturbed, mistaken, train_ear, trained_ear
 from scene_schema.scene import VIEWS
 
 CONFIG = compact_config(list(VIEWS), ["a", "b"])

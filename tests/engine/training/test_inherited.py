@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from engine import checkpoint
-from engine.compact_renderer import BESIDE
+from engine.compact_renderer import sizes_of
 from engine.models.compact import CompactConfig, CompactModel
 from engine.models.weights import load_weights
 from engine.training.clips import Clips
@@ -23,13 +23,9 @@ CLIP = {"label": "rain", "traits": ["heavy"]}
 @pytest.fixture(scope="module")
 def shipped() -> CompactModel:
     found = checkpoint.find("compact")
-    model = CompactModel(config_of(found))
+    model = CompactModel(sizes_of(found))
     load_weights(model, found.weights, dtype=torch.float32)
     return model.eval()
-
-
-def config_of(found: checkpoint.Checkpoint) -> CompactConfig:
-    return CompactConfig.from_data({key: value for key, value in found.config.items() if key not in BESIDE})
 
 
 def clips_in(folder: Path) -> Clips:
