@@ -18,10 +18,10 @@ from engine.frame_features import NO_CHORD, FrameFeatures, frame_features, triad
 from engine.from_take import begun, edged, joined, noise_seed
 from engine.harmony import timed_chords
 from engine.kept_latents import Start, fitted, in_a_circle, straight
-from engine.listening import Wish, meant
+from engine.listening import CHORDS_PUSH, Wish, meant, named
 from engine.models.compact import CompactConfig, CompactModel, Conditioning
 from engine.models.ear import Ear
-from engine.models.text_encoder import summary
+from engine.models.text_encoder import summary, with_view
 from engine.models.vocos import decode_in_a_circle
 from engine.models.weights import WeightsError, load_weights
 from engine.precision import fastest_precision
@@ -34,7 +34,7 @@ from engine.windows import blended, windows_of
 from scene_schema.errors import Refused
 from scene_schema.rendering import RenderRequest
 
-BESIDE: Final = ("usual_phoneme_s", "lexicon", "vocabulary", "ear")  # the sizes, in `model.json`
+BESIDE: Final = ("usual_phoneme_s", "lexicon", "vocabulary", "ear", "plain_names")  # sizes, in `model.json`
 LISTENED: Final = ("env", "sfx")  # views whose captions name a class
 WINDOW_FRAMES: Final = 300  # of latent; longer clips are made of windows, for the network learned from 10 s
 OVERLAP_FRAMES: Final = 75
@@ -56,6 +56,7 @@ class CompactRenderer:
         self._model = model
         self._ear = ear
         self._heard_names: list[str] = found.config.get("ear", [])
+        self._plain_names: list[str] = found.config.get("plain_names", [])
         self._precision = next(model.generator.backbone.parameters()).dtype
 
     @classmethod
@@ -102,11 +103,12 @@ class CompactRenderer:
             start = self._noise(torch.Generator().manual_seed(noise_seed(request)), frames)
             before = fitted(was, frames)
         features = self._features(request)
-        given = self._condition(request, features)
+        caption, classes = self._understood(request)
+        given = self._condition(request, caption, features)
         yield Progress("text", 1, 1)
 
         both = given.beside(given.without()).to(self._precision)
-        wish = self._wish(request, given, features)
+        wish = self._wish(classes, features)
 
         def shown(latent: Tensor, sigma: Tensor, places: Tensor) -> Tensor:
             told = both.at(places)
@@ -189,45 +191,54 @@ class CompactRenderer:
         ].exp()
         return [float(one) for one in seconds * (mean_s / seconds.mean())]
 
-    def _condition(self, request: RenderRequest, features: FrameFeatures) -> Conditioning:
+    def _understood(self, request: RenderRequest) -> tuple[str, Tensor | None]:
+        """The caption as the generator is told it, and the classes (1, K) that it may mean: None where a
+        layer's sound has no class, or the model no ear."""
+        if request.view == "asr" or not request.caption:
+            return "a person speaking", None  # who gives only words has nobody in particular speak them
+        if self._ear is None or request.view not in LISTENED:
+            return request.caption, None
+        ids, mask, view = self._words(request, request.caption)
+        whole = summary(self._model.generator.text(ids, mask, view), with_view(mask))  # (1, D)
+        classes = meant(self._ear, whole, request.view, self._heard_names)
+        return named(request.caption, classes, self._plain_names), classes
+
+    def _words(self, request: RenderRequest, caption: str) -> tuple[Tensor, Tensor, Tensor]:
+        """A caption as the text encoder takes it: words (1, L, 1 + P), which exist (1, L), its view (1,)."""
         config = self._model.config
-        ids = caption_ids(
-            self._caption(request),
-            self._vocabulary,
-            buckets=config.text.buckets,
-            tokens=config.text.tokens,
+        ids = caption_ids(caption, self._vocabulary, buckets=config.text.buckets, tokens=config.text.tokens)
+        view = config.views.index("speech" if request.view == "asr" else request.view)
+        return (
+            torch.from_numpy(ids)[None].to(self._place),
+            torch.ones((1, len(ids)), dtype=torch.bool, device=self._place),
+            torch.tensor([view], device=self._place),
         )
+
+    def _condition(self, request: RenderRequest, caption: str, features: FrameFeatures) -> Conditioning:
         wrapped = min(MARGIN_FRAMES, len(features.numbers)) if request.loop else 0
-        slots = wrapped * config.frame.slots
+        slots = wrapped * self._model.config.frame.slots
         phonemes, numbers = features.phonemes, features.numbers
         if wrapped:  # at a clip's ends the encoder of frames hears that it ends
             phonemes = np.concatenate([phonemes[-slots:], phonemes, phonemes[:slots]])
             numbers = np.concatenate([numbers[-wrapped:], numbers, numbers[:wrapped]])
-        view = config.views.index("speech" if request.view == "asr" else request.view)
         given: Conditioning = self._model.generator.condition(
-            torch.from_numpy(ids)[None].to(self._place),
-            torch.ones((1, len(ids)), dtype=torch.bool, device=self._place),
-            torch.tensor([view], device=self._place),
+            *self._words(request, caption),
             torch.from_numpy(phonemes)[None].to(self._place),
             torch.from_numpy(numbers)[None].to(self._place),
         )
         return given.during(slice(wrapped, wrapped + len(features.numbers)))
 
-    def _wish(self, request: RenderRequest, given: Conditioning, features: FrameFeatures) -> Wish | None:
+    def _wish(self, classes: Tensor | None, features: FrameFeatures) -> Wish | None:
         """What the ear is to hear; None where nothing of it was said, or the model has no ear."""
         if self._ear is None:
             return None
-        if request.view in LISTENED and request.caption:
-            whole = summary(given.context, given.mask)  # (1, D)
-            return Wish(self._ear, meant(self._ear, whole, request.view, self._heard_names))
+        if classes is not None:
+            return Wish(self._ear, classes)
         triads = triad_of(features.numbers)  # (T,)
         if (triads != NO_CHORD).any():
-            return Wish(self._ear, chords=torch.from_numpy(triads)[None].to(self._place))
+            chords = torch.from_numpy(triads)[None].to(self._place)  # (1, T)
+            return Wish(self._ear, chords=chords, push=CHORDS_PUSH)
         return None
-
-    def _caption(self, request: RenderRequest) -> str:
-        # A layer that gives only words is spoken by nobody in particular.
-        return "a person speaking" if request.view == "asr" or not request.caption else request.caption
 
     def _features(self, request: RenderRequest) -> FrameFeatures:
         config = self._model.config

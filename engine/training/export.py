@@ -21,6 +21,7 @@ from engine.models.compact import CompactConfig, CompactModel
 from engine.models.weights import is_derived
 from engine.training.clips import Clips
 from engine.training.codec import trained_decoder, trained_encoder
+from engine.training.corpus.captions import plain_name
 from engine.training.ear import trained_ear
 from engine.training.generator import trained_generator
 from engine.training.latents import axes_of, turn_decoder
@@ -94,6 +95,7 @@ def export_ear(run: Path, clips: Clips, config: CompactConfig, folder: Path) -> 
     save_file(halved(ear.state_dict()), folder / EAR, metadata={"format": "pt"})
     description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
     description["config"]["ear"] = names
+    description["config"]["plain_names"] = [plain_name(name) for name in names]
     files = {name: folder / name for name in (WEIGHTS, EAR)}
     description["capabilities"]["weights_sha256"] = files_sha256(files)
     write_description(folder, description)

@@ -13,11 +13,14 @@ import torch
 from torch import Tensor, nn
 
 from engine import checkpoint
+from engine.checkpoint import EAR, Checkpoint
 from engine.models.compact import CompactConfig, CompactModel
+from engine.models.ear import Ear
 from engine.models.weights import load_weights
 from engine.training.averaging import averaged
 from engine.training.clips import Clips
 from engine.training.latents import AXES
+from engine.training.meaning import Labels
 from engine.training.phrases import TEACHER_DIM
 from engine.training.progress import write_first_state
 from engine.training.text import Reader, names_of
@@ -60,10 +63,22 @@ def inherit(model: str, run: Path, clips: Clips, config: CompactConfig) -> None:
         "pronouncer": {"network": whole.pronouncer},
         "durations": {"network": whole.durations},
     }
+    if (ear := _ear_of(found, clips, config)) is not None:
+        stages["ear"] = with_mean("ear", ear)
     for stage, parts in stages.items():
         write_first_state(run, stage, parts)
     scale = 1.0 / turn.norm(dim=1)  # (C,)
     np.savez(run / AXES, vectors=(turn * scale[:, None]).T.numpy(), scale=scale.numpy())
+
+
+def _ear_of(found: Checkpoint, clips: Clips, config: CompactConfig) -> Ear | None:
+    """A checkpoint's ear, where it has one that knows a corpus's classes and no others."""
+    names = list(Labels(clips, config).numbers)
+    if found.config.get("ear") != names:
+        return None
+    ear = Ear(config, len(names))
+    load_weights(ear, found.files[EAR], dtype=torch.float32)
+    return ear
 
 
 def with_mean(name: str, network: nn.Module) -> dict[str, Any]:

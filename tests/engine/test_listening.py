@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from engine.frame_features import NO_CHORD
-from engine.listening import Wish, meant
+from engine.listening import SURE, Wish, meant, named
 from engine.models.compact import compact_config
 from engine.models.ear import Ear
 from scene_schema.scene import VIEWS
@@ -66,3 +66,15 @@ def test_a_caption_means_a_class_of_its_own_view(ear: Ear) -> None:
     found = meant(ear, torch.randn(1, CONFIG.text.width), "env", NAMES)
     assert found[0, 2] == -torch.inf
     assert torch.isclose(found[0, :2].exp().sum(), torch.tensor(1.0))
+
+
+@pytest.mark.parametrize("sure", [SURE + 0.01, SURE - 0.01])
+def test_a_class_is_told_by_its_plain_name_where_it_is_sure(sure: float) -> None:
+    classes = torch.tensor([[sure, (1.0 - sure) / 2, (1.0 - sure) / 2]]).log()
+    told = named("it pours", classes, ["rain", "wind", ""])
+    assert told == ("rain, it pours" if sure > SURE else "it pours")
+    assert named("it pours", classes, []) == "it pours", "a checkpoint without plain names"
+
+
+def test_a_class_without_a_plain_name_is_not_told() -> None:
+    assert named("a bell", surely(2), ["rain", "wind", ""]) == "a bell"

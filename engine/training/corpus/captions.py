@@ -118,6 +118,14 @@ def effect(label: str) -> Hit:
     return ACTIONS[label] if label in ACTIONS else SFX[label]
 
 
+def plain_name(name: str) -> str:
+    """What a class ("env/rain") is called most plainly; empty where the view is another."""
+    view, _, label = name.partition("/")
+    if view == "env":
+        return environment(label).nouns[0]
+    return effect(label).one[0] if view == "sfx" else ""
+
+
 def env_caption(rng: Rng, label: str, traits: tuple[str, ...]) -> str:
     """A caption of an environment clip, e.g. "heavy rain drumming on the roof"."""
     voice = environment(label)

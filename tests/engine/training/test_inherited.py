@@ -1,10 +1,12 @@
 """A run that begins with a checkpoint begins with what the checkpoint does."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from engine import checkpoint
 from engine.compact_renderer import sizes_of
@@ -12,12 +14,12 @@ from engine.models.compact import CompactConfig, CompactModel
 from engine.models.weights import load_weights
 from engine.training.clips import Clips
 from engine.training.codec import trained_decoder, trained_encoder
+from engine.training.ear import trained_ear
 from engine.training.generator import trained_generator
 from engine.training.inherited import inherit
 from engine.training.latents import axes_of, turn_decoder
+from engine.training.progress import has_state
 from engine.training.text import trained_text
-
-CLIP = {"label": "rain", "traits": ["heavy"]}
 
 
 @pytest.fixture(scope="module")
@@ -28,10 +30,11 @@ def shipped() -> CompactModel:
     return model.eval()
 
 
-def clips_in(folder: Path) -> Clips:
+def clips_in(folder: Path, labels: Callable[[str], list[str]] = lambda view: ["rain"]) -> Clips:
     folder.mkdir()
     for view in ("env", "sfx", "music", "speech"):
-        (folder / f"{view}.jsonl").write_text(json.dumps(CLIP) + "\n")
+        lines = [json.dumps({"label": label, "traits": ["heavy"]}) + "\n" for label in labels(view)]
+        (folder / f"{view}.jsonl").write_text("".join(lines))
     return Clips(folder)
 
 
@@ -54,6 +57,18 @@ def test_every_part_begins_as_the_checkpoint_is(tmp_path: Path, shipped: Compact
         assert torch.equal(value, shipped.generator.state_dict()[name]), name
     for name, value in trained_text(run, config).state_dict().items():
         assert torch.equal(value, shipped.generator.text.state_dict()[name]), name
+
+
+def test_the_ear_comes_along_where_it_knows_the_corpus(tmp_path: Path, shipped: CompactModel) -> None:
+    found = checkpoint.find("compact")
+    known = [name.partition("/") for name in found.config["ear"]]
+    clips = clips_in(tmp_path / "all", lambda view: [label for of, _, label in known if of == view])
+    inherit("compact", tmp_path / "run", clips, shipped.config)
+    ear = trained_ear(tmp_path / "run", shipped.config, len(known)).state_dict()
+    for name, value in load_file(found.files[checkpoint.EAR]).items():
+        assert torch.equal(ear[name].half(), value), name
+    inherit("compact", tmp_path / "other", clips_in(tmp_path / "one"), shipped.config)
+    assert not has_state(tmp_path / "other", "ear"), "of classes that it does not know it can say nothing"
 
 
 def test_a_run_of_other_sizes_is_refused(tmp_path: Path, shipped: CompactModel) -> None:
