@@ -5,6 +5,8 @@ which the ear would name more surely what the caption means, and the chords of t
 classifier guidance (Dhariwal and Nichol, arXiv 2105.05233) on the guess instead of the noisy latent: nothing
 is differentiated but the ear, which is small, and it need not know of noise levels.
 
+Before that, `meant` reads what a caption means, and `named` tells it in a word that the generator learned.
+
 Letters: C latent channels, T latent frames, K classes, R triads.
 """
 
